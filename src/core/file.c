@@ -1,0 +1,443 @@
+/*
+ * file.c
+ *	  Files that are durable, written once, and never outside their root.
+ *
+ * The order that makes a file durable: create the temporary, write, fsync,
+ * rename without replacing, fsync the folder. Two other processes are always
+ * possible: a sweeper, which may lock and unlink a temporary between its
+ * creation and our lock, and a remover, which may take an empty folder away
+ * under our feet. Both are answered by starting again.
+ */
+#define _GNU_SOURCE 1
+#include "core/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/digest.h"
+
+#define FILE_ATTEMPTS		100
+#define FILE_RANDOM			8
+#define FILE_NAME_MAX		255
+
+struct BkFile
+{
+	int			dir;			/* the folder of both names */
+	int			fd;
+	bool		published;
+	char		temporary[FILE_NAME_MAX + 1];
+	char		name[FILE_NAME_MAX + 1];
+};
+
+typedef enum FileTry
+{
+	FILE_DONE,
+	FILE_AGAIN,					/* another process was faster */
+	FILE_FAILED
+} FileTry;
+
+static bool is_plain(const char *path);
+static int	open_resolved(int root, const char *path, int flags, mode_t mode);
+static int	open_by_steps(int root, const char *path, int flags, mode_t mode);
+static const char *cut_name(const char *path, char name[FILE_NAME_MAX + 1]);
+static const char *enter_dir(int *dir, const char *path);
+static void close_quietly(int fd);
+static FileTry open_folder(BkFile *file, int root, const char *path,
+						   BkError *err);
+static FileTry create_temporary(BkFile *file, mode_t mode, BkError *err);
+static FileTry lock_temporary(BkFile *file, BkError *err);
+static int	give_name(BkFile *file);
+static int	link_name(BkFile *file);
+
+int
+bk_file_open(int root, const char *path, int flags, mode_t mode)
+{
+	int			fd;
+
+	if (!is_plain(path))
+	{
+		errno = EXDEV;
+		return -1;
+	}
+	if (*path == '\0')
+		return openat(root, ".", flags | O_CLOEXEC, mode);
+	fd = open_resolved(root, path, flags | O_CLOEXEC, mode);
+
+	/* Sandboxes that do not know the call answer EPERM. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = open_by_steps(root, path, flags | O_CLOEXEC, mode);
+	return fd;
+}
+
+int
+bk_file_open_parent(int root, const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	char	   *folder;
+	int			fd;
+	int			code;
+
+	*name = slash != NULL ? slash + 1 : path;
+	folder = strndup(path, slash != NULL ? (size_t) (slash - path) : 0);
+	if (folder == NULL)
+		return -1;
+	fd = bk_file_open(root, folder, O_RDONLY | O_DIRECTORY, 0);
+	code = errno;
+	free(folder);
+	errno = code;
+	return fd;
+}
+
+bool
+bk_file_make_dirs(int root, const char *path, BkError *err)
+{
+	const char *next = path;
+	int			dir = bk_file_open(root, "", O_RDONLY | O_DIRECTORY, 0);
+
+	if (dir < 0)
+		return bk_error_errno(err, "could not open the root of folder \"%s\"",
+							  path);
+	if (!is_plain(path))
+		next = NULL;
+	errno = EXDEV;
+	while (next != NULL && *next != '\0')
+		next = enter_dir(&dir, next);
+	if (next == NULL)
+		bk_error_errno(err, "could not make folder \"%s\"", path);
+	close(dir);
+	return next != NULL;
+}
+
+int
+bk_file_sync_dir(int dir)
+{
+	if (fsync(dir) != 0 && errno != EINVAL && errno != EBADF)
+		return -1;
+	return 0;
+}
+
+BkFile *
+bk_file_create(int root, const char *path, mode_t mode, BkError *err)
+{
+	BkFile	   *file = calloc(1, sizeof(*file));
+	FileTry		result = FILE_AGAIN;
+
+	if (file == NULL)
+	{
+		bk_error_memory(err);
+		return NULL;
+	}
+	file->dir = -1;
+	file->fd = -1;
+	if (*path == '\0' || !is_plain(path))
+	{
+		errno = EXDEV;
+		bk_error_errno(err, "could not create file \"%s\"", path);
+		result = FILE_FAILED;
+	}
+	for (int i = 0; i < FILE_ATTEMPTS && result == FILE_AGAIN; i++)
+	{
+		result = open_folder(file, root, path, err);
+		if (result == FILE_DONE)
+			result = create_temporary(file, mode, err);
+		if (result == FILE_DONE)
+			result = lock_temporary(file, err);
+	}
+	if (result == FILE_DONE)
+		return file;
+	bk_file_close(file);
+	return NULL;
+}
+
+int
+bk_file_descriptor(const BkFile *file)
+{
+	return file->fd;
+}
+
+int
+bk_file_write(BkFile *file, const void *data, size_t len)
+{
+	const char *next = data;
+
+	while (len > 0)
+	{
+		ssize_t		done = write(file->fd, next, len);
+
+		if (done < 0 && errno != EINTR)
+			return -1;
+		if (done > 0)
+		{
+			next += done;
+			len -= (size_t) done;
+		}
+	}
+	return 0;
+}
+
+int
+bk_file_sync(BkFile *file)
+{
+	return fsync(file->fd);
+}
+
+bool
+bk_file_publish(BkFile *file, BkFileOutcome *outcome, BkError *err)
+{
+	*outcome = BK_FILE_EXISTS;
+	if (give_name(file) != 0)
+	{
+		if (errno == EEXIST)
+			return true;
+		if (errno != EOPNOTSUPP)
+			return bk_error_errno(err, "could not rename \"%s\" to \"%s\"",
+								  file->temporary, file->name);
+		return bk_error(err, BK_STATE_UNSUPPORTED,
+						"the file system supports neither renaming without replacing nor hard links");
+	}
+	file->published = true;
+	*outcome = BK_FILE_PUBLISHED;
+	if (bk_file_sync_dir(file->dir) != 0)
+		return bk_error_errno(err, "could not fsync the folder of \"%s\"",
+							  file->name);
+	return true;
+}
+
+void
+bk_file_close(BkFile *file)
+{
+	if (file == NULL)
+		return;
+
+	/* Unlink before close: closing gives up the lock. */
+	if (file->fd >= 0 && !file->published)
+		unlinkat(file->dir, file->temporary, 0);
+	if (file->fd >= 0)
+		close(file->fd);
+	if (file->dir >= 0)
+		close(file->dir);
+	free(file);
+}
+
+static bool
+is_plain(const char *path)
+{
+	while (*path != '\0')
+	{
+		size_t		len = strcspn(path, "/");
+
+		if (len == 0 || (len == 1 && path[0] == '.') ||
+			(len == 2 && path[0] == '.' && path[1] == '.'))
+			return false;
+		path += len;
+		if (path[0] == '/' && path[1] == '\0')
+			return false;
+		path += *path == '/';
+	}
+	return true;
+}
+
+static int
+open_resolved(int root, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned) flags,
+		.mode = (flags & O_CREAT) != 0 ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+		RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int) syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static int
+open_by_steps(int root, const char *path, int flags, mode_t mode)
+{
+	char		name[FILE_NAME_MAX + 1];
+	int			dir = fcntl(root, F_DUPFD_CLOEXEC, 0);
+
+	while (dir >= 0 && strchr(path, '/') != NULL)
+	{
+		int			next = -1;
+
+		path = cut_name(path, name);
+		if (path != NULL)
+			next = openat(dir, name,
+						  O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		close_quietly(dir);
+		dir = next;
+	}
+	if (dir >= 0)
+	{
+		int			fd = openat(dir, path, flags | O_NOFOLLOW, mode);
+
+		close_quietly(dir);
+		dir = fd;
+	}
+	return dir;
+}
+
+/*
+ * Copy the first name of a path and return what follows its slash; NULL and
+ * ENAMETOOLONG if no file system could have such a name.
+ */
+static const char *
+cut_name(const char *path, char name[FILE_NAME_MAX + 1])
+{
+	size_t		len = strcspn(path, "/");
+
+	if (len > FILE_NAME_MAX)
+	{
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	memcpy(name, path, len);
+	name[len] = '\0';
+	return path + len + (path[len] == '/');
+}
+
+/*
+ * Make the first folder of a path if it is missing, make that durable, and
+ * move *dir into it. Returns the rest of the path, or NULL and errno.
+ */
+static const char *
+enter_dir(int *dir, const char *path)
+{
+	char		name[FILE_NAME_MAX + 1];
+	const char *rest = cut_name(path, name);
+	int			next;
+
+	if (rest == NULL)
+		return NULL;
+	if (mkdirat(*dir, name, 0700) != 0 && errno != EEXIST)
+		return NULL;
+	next = bk_file_open(*dir, name, O_RDONLY | O_DIRECTORY, 0);
+	if (next < 0)
+		return NULL;
+	if (bk_file_sync_dir(*dir) != 0)
+		rest = NULL;
+	close_quietly(*dir);
+	*dir = next;
+	return rest;
+}
+
+/* Close on a failing path, where errno is still wanted. */
+static void
+close_quietly(int fd)
+{
+	int			code = errno;
+
+	close(fd);
+	errno = code;
+}
+
+static FileTry
+open_folder(BkFile *file, int root, const char *path, BkError *err)
+{
+	const char *name = path;
+	const char *slash = strrchr(path, '/');
+	char	   *folder;
+	bool		made;
+
+	if (file->dir >= 0)
+		close(file->dir);
+	file->dir = -1;
+	folder = strndup(path, slash != NULL ? (size_t) (slash - path) : 0);
+	if (folder == NULL)
+	{
+		bk_error_memory(err);
+		return FILE_FAILED;
+	}
+	made = bk_file_make_dirs(root, folder, err);
+	free(folder);
+	if (made)
+		file->dir = bk_file_open_parent(root, path, &name);
+	if (made && file->dir < 0)
+		bk_error_errno(err, "could not open the folder of \"%s\"", path);
+	if (file->dir < 0)
+		return bk_error_is(err, BK_STATE_MISSING_FILE) ? FILE_AGAIN : FILE_FAILED;
+	if (cut_name(name, file->name) == NULL)
+	{
+		bk_error_errno(err, "could not create file \"%s\"", path);
+		return FILE_FAILED;
+	}
+	return FILE_DONE;
+}
+
+static FileTry
+create_temporary(BkFile *file, mode_t mode, BkError *err)
+{
+	char		random[FILE_RANDOM + 1];
+	int			code;
+	int			room = FILE_NAME_MAX - FILE_RANDOM - 1 -
+		(int) strlen(BK_FILE_TEMPORARY);
+
+	if (!bk_random_label(random, FILE_RANDOM, err))
+		return FILE_FAILED;
+	snprintf(file->temporary, sizeof(file->temporary), "%s%s-%.*s",
+			 BK_FILE_TEMPORARY, random, room, file->name);
+	file->fd = bk_file_open(file->dir, file->temporary,
+							O_RDWR | O_CREAT | O_EXCL, mode);
+	code = errno;
+	if (file->fd >= 0)
+		return FILE_DONE;
+	bk_error_errno(err, "could not create file \"%s\"", file->temporary);
+	return code == ENOENT || code == EEXIST ? FILE_AGAIN : FILE_FAILED;
+}
+
+/* A sweeper that was faster has the lock, or has unlinked the file already. */
+static FileTry
+lock_temporary(BkFile *file, BkError *err)
+{
+	struct stat status;
+	int			locked = flock(file->fd, LOCK_EX | LOCK_NB);
+
+	if (locked == 0 && fstat(file->fd, &status) == 0 && status.st_nlink > 0)
+		return FILE_DONE;
+	if (locked != 0 && errno != EWOULDBLOCK)
+	{
+		bk_error_errno(err, "could not lock file \"%s\"", file->temporary);
+		return FILE_FAILED;
+	}
+	bk_error(err, BK_STATE_IN_USE, "file \"%s\" was removed by another process",
+			 file->temporary);
+	unlinkat(file->dir, file->temporary, 0);
+	close(file->fd);
+	file->fd = -1;
+	return FILE_AGAIN;
+}
+
+/* EOPNOTSUPP stands for a file system that knows no way. */
+static int
+give_name(BkFile *file)
+{
+	if (renameat2(file->dir, file->temporary, file->dir, file->name,
+				  RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	return link_name(file);
+}
+
+static int
+link_name(BkFile *file)
+{
+	if (linkat(file->dir, file->temporary, file->dir, file->name, 0) != 0)
+	{
+		if (errno == EPERM || errno == ENOSYS || errno == EMLINK)
+			errno = EOPNOTSUPP;
+		return -1;
+	}
+
+	/* If this fails, a sweep takes the second name away later. */
+	unlinkat(file->dir, file->temporary, 0);
+	return 0;
+}

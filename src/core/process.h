@@ -1,0 +1,33 @@
+/*
+ * process.h
+ *	  Which process this is, so that another can tell later whether it lives.
+ */
+#ifndef BK_CORE_PROCESS_H
+#define BK_CORE_PROCESS_H
+
+#include <stdbool.h>
+
+#include "core/json.h"
+
+typedef enum BkLife
+{
+	BK_LIFE_ALIVE,
+	BK_LIFE_DEAD,
+	BK_LIFE_UNKNOWN				/* it ran where we cannot look */
+} BkLife;
+
+/*
+ * This process as a JSON object: host name, boot id, PID namespace, PID and
+ * start time in ticks since boot (proc(5)). Together they name one process
+ * among all that ever were. NULL on failure.
+ */
+extern BkJson *bk_process_self(BkError *err);
+
+/*
+ * Does the process of such an object live? DEAD is said only where it is
+ * certain: same boot and PID namespace, and no such process; or same host
+ * name and another boot.
+ */
+extern BkLife bk_process_life(const BkJson *process);
+
+#endif
