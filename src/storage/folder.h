@@ -1,0 +1,27 @@
+/*
+ * folder.h
+ *	  Which folder a file URL names, and whether a repository may be there.
+ *	  Used by posix.c only.
+ */
+#ifndef BK_STORAGE_FOLDER_H
+#define BK_STORAGE_FOLDER_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+
+/*
+ * Open the folder of a file URL. Returns a descriptor and its real path,
+ * *path, which the caller frees; -1 on failure. See bk_posix_open() for the
+ * errors.
+ */
+extern int	bk_folder_open(const char *url, bool create, char **path,
+						   BkError *err);
+
+/*
+ * Where the file system of an open folder is mounted, as a fresh string that
+ * the caller frees; path is the folder's own path. NULL if memory is out.
+ */
+extern char *bk_folder_mount(int fd, const char *path);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * storage.c
+ *	  The table of stores by scheme, and the rules for keys.
+ */
+#include "storage/storage.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "core/buf.h"
+#include "storage/posix.h"
+
+#define KEY_COMPONENT_MAX	255
+
+typedef struct StorageScheme
+{
+	const char *name;
+	BkStorage  *(*open) (const char *url, bool create, BkError *err);
+} StorageScheme;
+
+static const StorageScheme storage_schemes[] = {
+	{"file", bk_posix_open},
+};
+
+static const StorageScheme *find_scheme(const char *url, size_t len);
+static bool unknown_scheme(const char *url, size_t len, BkError *err);
+static const char *complaint_about(const char *component, size_t len);
+
+BkStorage *
+bk_storage_open(const char *url, bool create, BkError *err)
+{
+	const char *end = strstr(url, "://");
+	const StorageScheme *scheme;
+
+	if (end == NULL || end == url)
+	{
+		bk_error(err, BK_STATE_BAD_ARGUMENT, "\"%s\" is not a URL", url);
+		bk_error_hint(err, "Write the URL of a repository, for example file:///backup/main");
+		return NULL;
+	}
+	scheme = find_scheme(url, (size_t) (end - url));
+	if (scheme == NULL)
+	{
+		unknown_scheme(url, (size_t) (end - url), err);
+		return NULL;
+	}
+	return scheme->open(url, create, err);
+}
+
+bool
+bk_storage_check_key(const char *key, BkError *err)
+{
+	const char *next = key;
+	const char *complaint = NULL;
+
+	for (;;)
+	{
+		size_t		len = strcspn(next, "/");
+
+		complaint = complaint_about(next, len);
+		if (complaint != NULL || next[len] == '\0')
+			break;
+		next += len + 1;
+	}
+	if (complaint == NULL)
+		return true;
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "\"%s\" is not a valid object name",
+			 key);
+	return bk_error_detail(err, "%s.", complaint);
+}
+
+static const StorageScheme *
+find_scheme(const char *url, size_t len)
+{
+	size_t		count = sizeof(storage_schemes) / sizeof(storage_schemes[0]);
+
+	for (size_t i = 0; i < count; i++)
+	{
+		if (strlen(storage_schemes[i].name) == len &&
+			strncasecmp(storage_schemes[i].name, url, len) == 0)
+			return &storage_schemes[i];
+	}
+	return NULL;
+}
+
+static bool
+unknown_scheme(const char *url, size_t len, BkError *err)
+{
+	size_t		count = sizeof(storage_schemes) / sizeof(storage_schemes[0]);
+	BkBuf		known;
+
+	bk_buf_init(&known);
+	for (size_t i = 0; i < count; i++)
+		bk_buf_printf(&known, "%s%s://", i > 0 ? ", " : "",
+					  storage_schemes[i].name);
+	bk_error(err, BK_STATE_UNSUPPORTED, "URL scheme \"%.*s\" is not supported",
+			 (int) len, url);
+	bk_error_detail(err, "Supported schemes are: %s.", known.data);
+	bk_buf_free(&known);
+	return false;
+}
+
+static const char *
+complaint_about(const char *component, size_t len)
+{
+	static const char temporary[] = ".tmp-";
+
+	if (len == 0)
+		return "A component of the name is empty";
+	if (len > KEY_COMPONENT_MAX)
+		return "A component of the name is longer than 255 bytes";
+	if ((len == 1 && component[0] == '.') ||
+		(len == 2 && component[0] == '.' && component[1] == '.'))
+		return "A component of the name is \".\" or \"..\"";
+	if (strncmp(component, temporary, sizeof(temporary) - 1) == 0)
+		return "Names beginning with \".tmp-\" are kept for unfinished objects";
+	return NULL;
+}

@@ -1,0 +1,158 @@
+/*
+ * storage.h
+ *	  Where bytes rest: objects under keys, written once.
+ *
+ * A key is a relative path with slashes: components of 1 to 255 bytes, none
+ * of them "." or "..", none beginning with ".tmp-"; every driver refuses
+ * other keys (22023). No object is ever overwritten. A handle belongs to one
+ * thread at a time; the streams it gave must be closed before it.
+ */
+#ifndef BK_STORAGE_STORAGE_H
+#define BK_STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/stream.h"
+
+typedef struct BkStorage BkStorage;
+
+typedef struct BkObjectStat
+{
+	bool		exists;			/* the rest is 0 if not */
+	uint64_t	size;			/* stored bytes */
+	int64_t		modified;		/* UTC seconds, by the store's clock */
+} BkObjectStat;
+
+/*
+ * Called for each object of a listing. The key and the stat are borrowed for
+ * the call. False ends the listing with the error set here. It may remove the
+ * object it is called for.
+ */
+typedef bool (*BkStorageVisit) (void *arg, const char *key,
+								const BkObjectStat *stat, BkError *err);
+
+typedef struct BkStorageOps
+{
+	const char *scheme;			/* of its URLs */
+
+	/*
+	 * Start an object. The writer's finish returns true only when the object
+	 * is durable and confirmed by reading it back. If the key has an object
+	 * already: finish succeeds if its content is the same, else it is an
+	 * error (42710) and the object stays as it was. Before finish, nothing
+	 * can be seen under the key.
+	 */
+	bool		(*put) (BkStorage *storage, const char *key, BkWriter **writer,
+						BkError *err);
+
+	/* Open an object for reading; a missing one is an error (58P01). */
+	bool		(*get) (BkStorage *storage, const char *key, BkReader **reader,
+						BkError *err);
+
+	/* Look at an object; a missing one is no error. */
+	bool		(*stat) (BkStorage *storage, const char *key,
+						 BkObjectStat *stat, BkError *err);
+
+	/*
+	 * Visit every object below a folder and its folders, in byte order of
+	 * the keys. prefix is a key, with or without a slash at its end, or ""
+	 * for everything; a folder that does not exist has no objects. True means
+	 * that the listing is complete: what was there from begin to end of the
+	 * call has been visited.
+	 */
+	bool		(*list) (BkStorage *storage, const char *prefix,
+						 BkStorageVisit visit, void *arg, BkError *err);
+
+	/* Remove an object, durably; a missing one is success. */
+	bool		(*remove) (BkStorage *storage, const char *key, BkError *err);
+
+	/*
+	 * Below a folder (prefix as for list), clean up what writers that are no
+	 * longer alive have left. Never touches objects or living writers.
+	 */
+	bool		(*sweep) (BkStorage *storage, const char *prefix,
+						  BkError *err);
+
+	/* The place, for messages: a path or URL without secrets. Borrowed. */
+	const char *(*describe) (BkStorage *storage);
+
+	/* Free the handle. */
+	void		(*close) (BkStorage *storage);
+} BkStorageOps;
+
+struct BkStorage
+{
+	const BkStorageOps *ops;
+};
+
+static inline bool
+bk_storage_put(BkStorage *storage, const char *key, BkWriter **writer,
+			   BkError *err)
+{
+	return storage->ops->put(storage, key, writer, err);
+}
+
+static inline bool
+bk_storage_get(BkStorage *storage, const char *key, BkReader **reader,
+			   BkError *err)
+{
+	return storage->ops->get(storage, key, reader, err);
+}
+
+static inline bool
+bk_storage_stat(BkStorage *storage, const char *key, BkObjectStat *stat,
+				BkError *err)
+{
+	return storage->ops->stat(storage, key, stat, err);
+}
+
+static inline bool
+bk_storage_list(BkStorage *storage, const char *prefix, BkStorageVisit visit,
+				void *arg, BkError *err)
+{
+	return storage->ops->list(storage, prefix, visit, arg, err);
+}
+
+static inline bool
+bk_storage_remove(BkStorage *storage, const char *key, BkError *err)
+{
+	return storage->ops->remove(storage, key, err);
+}
+
+static inline bool
+bk_storage_sweep(BkStorage *storage, const char *prefix, BkError *err)
+{
+	return storage->ops->sweep(storage, prefix, err);
+}
+
+static inline const char *
+bk_storage_describe(BkStorage *storage)
+{
+	return storage->ops->describe(storage);
+}
+
+/* Close a storage; NULL is allowed. */
+static inline void
+bk_storage_close(BkStorage *storage)
+{
+	if (storage != NULL)
+		storage->ops->close(storage);
+}
+
+/*
+ * Open the place a URL names, by its scheme. With create, the place itself is
+ * made if it is missing (for a folder: its last component); what is in it is
+ * not looked at. NULL on failure: not a URL or a bad one (22023), an unknown
+ * scheme (0A000), and what the driver says.
+ */
+extern BkStorage *bk_storage_open(const char *url, bool create, BkError *err);
+
+/*
+ * Check a key by the rules above: false with an error (22023) that quotes it.
+ * For drivers.
+ */
+extern bool bk_storage_check_key(const char *key, BkError *err);
+
+#endif
