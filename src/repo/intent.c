@@ -1,0 +1,233 @@
+/*
+ * intent.c
+ *	  Announce runs, find those in the way, clean up after the dead.
+ *
+ * Protection comes from the order: announce, then look. Nothing here is a
+ * lock, and nothing depends on clocks except the clean-up of runs on other
+ * machines, which waits a week.
+ */
+#include "repo/intent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/process.h"
+#include "repo/layout.h"
+
+#define INTENT_MAX_SIZE		(64 * 1024)
+#define STRANGER_SECONDS	((int64_t) 7 * 24 * 3600)
+
+struct BkIntent
+{
+	BkRepository *repo;
+	char		key[BK_KEY_SIZE];
+	char		backup_id[BK_LABEL_SIZE];
+	BkIntentMode mode;
+};
+
+/* What is passed through the listing of intents. */
+typedef struct Search
+{
+	BkRepository *repo;
+	const BkIntent *own;		/* NULL while cleaning */
+	const BkHost *host;
+} Search;
+
+static const char *const mode_names[] = {
+	[BK_INTENT_CREATES] = "creates",
+	[BK_INTENT_NEEDS] = "needs",
+	[BK_INTENT_DELETES] = "deletes",
+};
+
+static bool name_intent(BkIntent *intent, BkError *err);
+static bool write_intent(BkIntent *intent, BkError *err);
+static bool conflict_found(void *arg, const char *key,
+						   const BkObjectStat *stat, BkError *err);
+static bool clean_found(void *arg, const char *key, const BkObjectStat *stat,
+						BkError *err);
+static bool clean_one(BkRepository *repo, const char *key,
+					  const BkJson *json, BkError *err);
+static bool is_dead(const BkJson *json);
+
+BkIntent *
+bk_intent_begin(BkRepository *repo, const char *backup_id, BkIntentMode mode,
+				BkError *err)
+{
+	BkIntent   *intent = calloc(1, sizeof(BkIntent));
+	Search		search = {.repo = repo, .own = intent};
+
+	if (intent == NULL)
+	{
+		bk_error_memory(err);
+		return NULL;
+	}
+	intent->repo = repo;
+	intent->mode = mode;
+	strncpy(intent->backup_id, backup_id, BK_LABEL_SIZE - 1);
+	if (!name_intent(intent, err) || !write_intent(intent, err))
+	{
+		free(intent);
+		return NULL;
+	}
+	if (bk_storage_list(repo->storage, BK_LAYOUT_INTENTS, conflict_found,
+						&search, err))
+		return intent;
+	bk_intent_end(intent);
+	return NULL;
+}
+
+void
+bk_intent_end(BkIntent *intent)
+{
+	BkError		ignored;
+
+	/* What cannot be removed now is cleaned up once this process is gone. */
+	if (intent != NULL)
+		bk_storage_remove(intent->repo->storage, intent->key, &ignored);
+	free(intent);
+}
+
+bool
+bk_intent_clean(BkRepository *repo, const BkHost *host, BkError *err)
+{
+	Search		search = {.repo = repo, .host = host};
+
+	return bk_storage_list(repo->storage, BK_LAYOUT_INTENTS, clean_found,
+						   &search, err) &&
+		bk_storage_sweep(repo->storage, BK_LAYOUT_INTENTS, err) &&
+		bk_storage_sweep(repo->storage, BK_LAYOUT_MANIFESTS, err);
+}
+
+/* A backup's own intent has its id; others get one of their own. */
+static bool
+name_intent(BkIntent *intent, BkError *err)
+{
+	char		id[BK_LABEL_SIZE];
+
+	if (intent->mode == BK_INTENT_CREATES)
+		bk_layout_intent(intent->key, intent->backup_id);
+	else if (bk_label_make(bk_clock_now(), mode_names[intent->mode], id, err))
+		bk_layout_intent(intent->key, id);
+	else
+		return false;
+	return true;
+}
+
+static bool
+write_intent(BkIntent *intent, BkError *err)
+{
+	char		now[BK_CLOCK_TEXT_SIZE];
+	BkJson	   *process = bk_process_self(err);
+	BkJson	   *json;
+
+	if (process == NULL)
+		return false;
+	bk_clock_format(bk_clock_now(), now);
+	json = bk_json_object();
+	bk_json_put_string(json, "backup", intent->backup_id);
+	bk_json_put_string(json, "mode", mode_names[intent->mode]);
+	bk_json_put_string(json, "started_at", now);
+	bk_json_put(json, "process", process);
+	return bk_repository_put_json(intent->repo, intent->key, json, err);
+}
+
+/* Is this the intent of a live run that is in the way of our own? */
+static bool
+conflict_found(void *arg, const char *key, const BkObjectStat *stat,
+			   BkError *err)
+{
+	Search	   *search = arg;
+	const BkIntent *own = search->own;
+	const char *mode;
+	BkJson	   *json;
+	bool		conflict;
+
+	(void) stat;
+	if (strcmp(key, own->key) == 0)
+		return true;
+	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, err);
+	if (json == NULL)
+	{
+		/* A run that ended between the listing and here is in nobody's way. */
+		return bk_error_is(err, BK_STATE_MISSING_FILE);
+	}
+	mode = bk_json_string(bk_json_get(json, "mode"), "");
+	conflict = strcmp(bk_json_string(bk_json_get(json, "backup"), ""),
+					  own->backup_id) == 0 &&
+		(own->mode == BK_INTENT_DELETES ||
+		 strcmp(mode, mode_names[BK_INTENT_DELETES]) == 0) &&
+		!is_dead(json);
+	if (conflict)
+	{
+		const BkJson *process = bk_json_get(json, "process");
+
+		bk_error(err, BK_STATE_IN_USE, "backup \"%s\" is in use by another run",
+				 own->backup_id);
+		bk_error_detail(err, "Since %s, process %lld on host \"%s\" %s it (\"%s\").",
+						bk_json_string(bk_json_get(json, "started_at"), "?"),
+						(long long) bk_json_int(bk_json_get(process, "pid"), 0),
+						bk_json_string(bk_json_get(process, "hostname"), "?"),
+						mode, key);
+		bk_error_hint(err, "Try again when that run has ended.");
+	}
+	bk_json_free(json);
+	return !conflict;
+}
+
+static bool
+clean_found(void *arg, const char *key, const BkObjectStat *stat,
+			BkError *err)
+{
+	Search	   *search = arg;
+	BkError		problem;
+	BkJson	   *json;
+
+	(void) stat;
+	(void) err;
+	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, &problem);
+	if (json == NULL && bk_error_is(&problem, BK_STATE_MISSING_FILE))
+		return true;
+	if (json == NULL ||
+		(is_dead(json) && !clean_one(search->repo, key, json, &problem)))
+		bk_log(search->host, BK_LOG_WARNING,
+			   "could not clean up after \"%s\": %s", key, problem.message);
+	bk_json_free(json);
+	return true;
+}
+
+/* Remove what a dead run left, unless its backup is listed, then its intent. */
+static bool
+clean_one(BkRepository *repo, const char *key, const BkJson *json,
+		  BkError *err)
+{
+	const char *id = bk_json_string(bk_json_get(json, "backup"), "");
+	const char *mode = bk_json_string(bk_json_get(json, "mode"), "");
+	bool		listed = true;
+
+	if (strcmp(mode, mode_names[BK_INTENT_NEEDS]) != 0 &&
+		(!bk_label_check(id, err) ||
+		 !bk_repository_is_listed(repo, id, &listed, err) ||
+		 (!listed && !bk_repository_remove_data(repo, id, err))))
+		return false;
+	return bk_storage_remove(repo->storage, key, err);
+}
+
+static bool
+is_dead(const BkJson *json)
+{
+	int64_t		started;
+
+	switch (bk_process_life(bk_json_get(json, "process")))
+	{
+		case BK_LIFE_ALIVE:
+			return false;
+		case BK_LIFE_DEAD:
+			return true;
+		case BK_LIFE_UNKNOWN:
+			break;
+	}
+	return bk_clock_parse(bk_json_string(bk_json_get(json, "started_at"), ""),
+						  &started) &&
+		bk_clock_now() - started > STRANGER_SECONDS;
+}

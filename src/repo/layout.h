@@ -1,0 +1,57 @@
+/*
+ * layout.h
+ *	  Where things lie in a repository: every key is made here.
+ *
+ * FORMAT.md describes the tree. Keys are relative and slash-separated.
+ */
+#ifndef BK_REPO_LAYOUT_H
+#define BK_REPO_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "repo/label.h"
+
+/* Room for the longest key. */
+#define BK_KEY_SIZE	1024
+
+#define BK_LAYOUT_REPOSITORY	"repository.json"
+#define BK_LAYOUT_MANIFESTS		"manifest"
+#define BK_LAYOUT_INTENTS		"intent"
+#define BK_LAYOUT_NOTES			"note"
+
+/* Streams of a logical backup, and the file for people. */
+#define BK_STREAM_ARCHIVE	"archive.dump"
+#define BK_STREAM_GLOBALS	"globals.sql"
+#define BK_STREAM_CONTENTS	"contents.jsonl"
+#define BK_OBJECT_RESTORE	"RESTORE.txt"
+
+/* cluster/<system identifier>.json */
+extern void bk_layout_cluster(char *key, const char *system_identifier);
+
+/* manifest/<id>.json */
+extern void bk_layout_manifest(char *key, const char *id);
+
+/* The id in a manifest's key, into id; false where the key is none. */
+extern bool bk_layout_manifest_id(const char *key, char *id);
+
+/* intent/<id>.json */
+extern void bk_layout_intent(char *key, const char *id);
+
+/* backup/<id> and backup/<id>/<object> */
+extern void bk_layout_backup(char *key, const char *id);
+extern void bk_layout_object(char *key, const char *id, const char *object);
+
+/* note/<id> and note/<id>/<time>-<kind>-<random>.json */
+extern void bk_layout_notes(char *key, const char *id);
+extern void bk_layout_note(char *key, const char *id, const char *name);
+
+
+/* Name of part number "part" (from 1) of a stream: <stream>.<part><suffix>. */
+extern void bk_layout_part(char *name, const char *stream, unsigned part,
+						   const char *suffix);
+
+/* Is name a part of the stream? */
+extern bool bk_layout_is_part(const char *name, const char *stream);
+
+#endif

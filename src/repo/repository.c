@@ -1,0 +1,404 @@
+/*
+ * repository.c
+ *	  Create, open and check a repository; its manifests.
+ */
+#include "repo/repository.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/digest.h"
+#include "repo/layout.h"
+#include "repo/seal.h"
+
+#define SENTINEL_MAX_SIZE	(64 * 1024)
+
+typedef struct Walk
+{
+	BkRepositoryVisit visit;
+	void	   *arg;
+} Walk;
+
+static BkRepository *repository_new(const BkRepositoryTarget *target,
+									bool create, BkError *err);
+static bool require_empty(BkRepository *repo, BkError *err);
+static bool write_sentinel(BkRepository *repo, BkError *err);
+static bool read_sentinel(BkRepository *repo, BkError *err);
+static bool require_expected(BkRepository *repo, const char *expected_id,
+							 BkError *err);
+static bool cluster_key(char *key, const char *system_identifier,
+						BkError *err);
+static bool object_found(void *arg, const char *key,
+						 const BkObjectStat *stat, BkError *err);
+static bool manifest_found(void *arg, const char *key,
+						   const BkObjectStat *stat, BkError *err);
+static bool remove_found(void *arg, const char *key,
+						 const BkObjectStat *stat, BkError *err);
+
+BkRepository *
+bk_repository_create(const BkRepositoryTarget *target, BkError *err)
+{
+	BkRepository *repo = repository_new(target, true, err);
+
+	if (repo == NULL)
+		return NULL;
+	if (require_empty(repo, err) &&
+		write_sentinel(repo, err) &&
+		(target->system_identifier == NULL ||
+		 bk_repository_adopt(repo, target->system_identifier, err)))
+		return repo;
+	bk_repository_close(repo);
+	return NULL;
+}
+
+BkRepository *
+bk_repository_open(const BkRepositoryTarget *target, BkError *err)
+{
+	BkRepository *repo = repository_new(target, false, err);
+
+	if (repo == NULL)
+		return NULL;
+	if (read_sentinel(repo, err) &&
+		require_expected(repo, target->expected_id, err))
+		return repo;
+	bk_repository_close(repo);
+	return NULL;
+}
+
+bool
+bk_repository_may_write(BkRepository *repo, const char *system_identifier,
+						BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+	BkObjectStat stat;
+	BkJson	   *json;
+
+	if (!cluster_key(key, system_identifier, err) ||
+		!bk_storage_stat(repo->storage, key, &stat, err))
+		return false;
+	if (!stat.exists)
+	{
+		bk_error(err, BK_STATE_WRONG_STATE,
+				 "this cluster may not write into the repository \"%s\"",
+				 repo->url);
+		bk_error_detail(err, "The repository belongs to other clusters: it has no record of system identifier %s.",
+						system_identifier);
+		return bk_error_hint(err, "If this cluster is to take it over, run: SELECT backup_adopt(); otherwise set backup_ext.repository to a place of its own.");
+	}
+	json = bk_repository_get_json(repo, key, SENTINEL_MAX_SIZE, err);
+	bk_json_free(json);
+	return json != NULL;
+}
+
+bool
+bk_repository_adopt(BkRepository *repo, const char *system_identifier,
+					BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+	char		now[BK_CLOCK_TEXT_SIZE];
+	BkObjectStat stat;
+	BkJson	   *json;
+
+	if (!cluster_key(key, system_identifier, err) ||
+		!bk_storage_stat(repo->storage, key, &stat, err))
+		return false;
+	if (stat.exists)
+		return bk_repository_may_write(repo, system_identifier, err);
+	bk_clock_format(bk_clock_now(), now);
+	json = bk_json_object();
+	bk_json_put_string(json, "repository_id", repo->id);
+	bk_json_put_string(json, "system_identifier", system_identifier);
+	bk_json_put_string(json, "registered_at", now);
+	return bk_repository_put_json(repo, key, json, err);
+}
+
+void
+bk_repository_close(BkRepository *repo)
+{
+	if (repo == NULL)
+		return;
+	bk_storage_close(repo->storage);
+	free(repo->url);
+	free(repo);
+}
+
+bool
+bk_repository_put_text(BkRepository *repo, const char *key, const char *text,
+					   BkError *err)
+{
+	BkWriter   *writer;
+	bool		ok;
+
+	if (!bk_storage_put(repo->storage, key, &writer, err))
+		return false;
+	ok = bk_write(writer, text, strlen(text), err) && bk_finish(writer, err);
+	bk_writer_close(writer);
+	return ok;
+}
+
+bool
+bk_repository_put_json(BkRepository *repo, const char *key, BkJson *json,
+					   BkError *err)
+{
+	char	   *text = NULL;
+	bool		ok;
+
+	ok = bk_seal_put(json, err);
+	if (ok && (text = bk_json_text(json, true)) == NULL)
+		ok = bk_error_memory(err);
+	bk_json_free(json);
+	ok = ok && bk_repository_put_text(repo, key, text, err);
+	free(text);
+	return ok;
+}
+
+BkJson *
+bk_repository_get_json(BkRepository *repo, const char *key, size_t max,
+					   BkError *err)
+{
+	BkReader   *reader;
+	char	   *text;
+	size_t		len;
+	BkJson	   *json = NULL;
+	bool		ok;
+
+	if (!bk_storage_get(repo->storage, key, &reader, err))
+		return NULL;
+	ok = bk_read_all(reader, max, &text, &len, err);
+	bk_reader_close(reader);
+	if (!ok)
+		return NULL;
+	json = bk_json_parse(text, len, key, err);
+	free(text);
+	if (json != NULL && !bk_seal_check(json, key, err))
+	{
+		bk_json_free(json);
+		return NULL;
+	}
+	return json;
+}
+
+BkManifest *
+bk_repository_manifest(BkRepository *repo, const char *id, BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+	BkReader   *reader;
+	BkManifest *manifest = NULL;
+	char	   *text;
+	size_t		len;
+
+	if (!bk_label_check(id, err))
+		return NULL;
+	bk_layout_manifest(key, id);
+	if (!bk_storage_get(repo->storage, key, &reader, err))
+	{
+		if (bk_error_is(err, BK_STATE_MISSING_FILE))
+		{
+			bk_error(err, BK_STATE_NO_OBJECT, "backup \"%s\" does not exist", id);
+			bk_error_hint(err, "SELECT id, database FROM backup_list(); shows the backups that exist.");
+		}
+		return NULL;
+	}
+	if (bk_read_all(reader, BK_MANIFEST_MAX_SIZE, &text, &len, err))
+	{
+		manifest = bk_manifest_parse(text, len, id, err);
+		free(text);
+	}
+	bk_reader_close(reader);
+	return manifest;
+}
+
+bool
+bk_repository_is_listed(BkRepository *repo, const char *id, bool *listed,
+						BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+	BkObjectStat stat;
+
+	bk_layout_manifest(key, id);
+	if (!bk_storage_stat(repo->storage, key, &stat, err))
+		return false;
+	*listed = stat.exists;
+	return true;
+}
+
+bool
+bk_repository_commit(BkRepository *repo, BkManifest *manifest, BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+	char	   *text = bk_manifest_text(manifest, err);
+	bool		ok;
+
+	if (text == NULL)
+		return false;
+	bk_layout_manifest(key, manifest->id);
+	ok = bk_repository_put_text(repo, key, text, err);
+	free(text);
+	return ok;
+}
+
+bool
+bk_repository_walk(BkRepository *repo, BkRepositoryVisit visit, void *arg,
+				   BkError *err)
+{
+	Walk		walk = {.visit = visit, .arg = arg};
+
+	return bk_storage_list(repo->storage, BK_LAYOUT_MANIFESTS, manifest_found,
+						   &walk, err);
+}
+
+bool
+bk_repository_remove_data(BkRepository *repo, const char *id, BkError *err)
+{
+	char		folder[BK_KEY_SIZE];
+
+	bk_layout_backup(folder, id);
+	if (!bk_storage_sweep(repo->storage, folder, err) ||
+		!bk_storage_list(repo->storage, folder, remove_found, repo, err))
+		return false;
+	bk_layout_notes(folder, id);
+	return bk_storage_list(repo->storage, folder, remove_found, repo, err);
+}
+
+static BkRepository *
+repository_new(const BkRepositoryTarget *target, bool create, BkError *err)
+{
+	BkRepository *repo = calloc(1, sizeof(BkRepository));
+
+	if (repo == NULL || (repo->url = strdup(target->url)) == NULL)
+	{
+		free(repo);
+		bk_error_memory(err);
+		return NULL;
+	}
+	repo->storage = bk_storage_open(target->url, create, err);
+	if (repo->storage != NULL)
+		return repo;
+	free(repo->url);
+	free(repo);
+	return NULL;
+}
+
+static bool
+require_empty(BkRepository *repo, BkError *err)
+{
+	BkObjectStat stat;
+
+	if (!bk_storage_stat(repo->storage, BK_LAYOUT_REPOSITORY, &stat, err))
+		return false;
+	if (stat.exists)
+	{
+		bk_error(err, BK_STATE_DUP_OBJECT, "\"%s\" is a repository already",
+				 repo->url);
+		return bk_error_hint(err, "To use it with this cluster, run: SELECT backup_adopt();");
+	}
+	return bk_storage_list(repo->storage, "", object_found, repo, err);
+}
+
+static bool
+write_sentinel(BkRepository *repo, BkError *err)
+{
+	BkJson	   *json;
+
+	if (!bk_random_label(repo->id, sizeof(repo->id) - 1, err))
+		return false;
+	bk_clock_format(bk_clock_now(), repo->created_at);
+	json = bk_json_object();
+	bk_json_put_string(json, "id", repo->id);
+	bk_json_put_string(json, "created_at", repo->created_at);
+	return bk_repository_put_json(repo, BK_LAYOUT_REPOSITORY, json, err);
+}
+
+static bool
+read_sentinel(BkRepository *repo, BkError *err)
+{
+	BkJson	   *json = bk_repository_get_json(repo, BK_LAYOUT_REPOSITORY,
+											  SENTINEL_MAX_SIZE, err);
+	const char *id;
+	const char *created_at;
+	bool		ok;
+
+	if (json == NULL && bk_error_is(err, BK_STATE_MISSING_FILE))
+	{
+		bk_error(err, BK_STATE_MISSING_FILE, "there is no repository at \"%s\"",
+				 repo->url);
+		bk_error_detail(err, "The file \"%s\" is missing there.", BK_LAYOUT_REPOSITORY);
+		bk_error_hint(err, "If a disk should be mounted there, mount it. To start a new repository, run: SELECT backup_repository_create();");
+		return false;
+	}
+	if (json == NULL)
+		return false;
+	ok = bk_json_need_string(json, "id", BK_LAYOUT_REPOSITORY, &id, err) &&
+		bk_json_need_string(json, "created_at", BK_LAYOUT_REPOSITORY,
+							&created_at, err);
+	if (ok)
+	{
+		snprintf(repo->id, sizeof(repo->id), "%s", id);
+		snprintf(repo->created_at, sizeof(repo->created_at), "%s", created_at);
+	}
+	bk_json_free(json);
+	return ok;
+}
+
+static bool
+require_expected(BkRepository *repo, const char *expected_id, BkError *err)
+{
+	if (expected_id == NULL || strcmp(expected_id, repo->id) == 0)
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE,
+			 "\"%s\" is not the repository that this server uses", repo->url);
+	bk_error_detail(err, "The repository there has id %s, this server knows %s.",
+					repo->id, expected_id);
+	return bk_error_hint(err, "Check what is mounted there. If the change is on purpose, run: SELECT backup_sync(accept => true);");
+}
+
+/* A system identifier is a number: nothing else may become part of a key. */
+static bool
+cluster_key(char *key, const char *system_identifier, BkError *err)
+{
+	size_t		len = strlen(system_identifier);
+
+	if (len == 0 || len > 20 || strspn(system_identifier, "0123456789") != len)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT,
+						"invalid system identifier \"%.40s\"", system_identifier);
+	bk_layout_cluster(key, system_identifier);
+	return true;
+}
+
+/* Called for the first thing found in a place that should be empty. */
+static bool
+object_found(void *arg, const char *key, const BkObjectStat *stat,
+			 BkError *err)
+{
+	BkRepository *repo = arg;
+
+	(void) stat;
+	bk_error(err, BK_STATE_WRONG_STATE, "\"%s\" is not empty", repo->url);
+	bk_error_detail(err, "It contains \"%s\".", key);
+	return bk_error_hint(err, "Choose an empty directory for the repository.");
+}
+
+static bool
+manifest_found(void *arg, const char *key, const BkObjectStat *stat,
+			   BkError *err)
+{
+	Walk	   *walk = arg;
+	char		id[BK_LABEL_SIZE];
+
+	(void) stat;
+	if (!bk_layout_manifest_id(key, id))
+		return true;
+	return walk->visit(walk->arg, id, err);
+}
+
+static bool
+remove_found(void *arg, const char *key, const BkObjectStat *stat,
+			 BkError *err)
+{
+	BkRepository *repo = arg;
+
+	(void) stat;
+	return bk_storage_remove(repo->storage, key, err);
+}

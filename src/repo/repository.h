@@ -1,0 +1,97 @@
+/*
+ * repository.h
+ *	  A repository: the storage behind a URL, with its sentinels checked.
+ *
+ * Nobody writes into a place that was not made a repository on purpose, and
+ * no cluster writes into a repository that does not know it. An unmounted
+ * disk, a foreign bucket and a clone all fail here, before anything happens.
+ */
+#ifndef BK_REPO_REPOSITORY_H
+#define BK_REPO_REPOSITORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/json.h"
+#include "repo/label.h"
+#include "repo/manifest.h"
+#include "storage/storage.h"
+
+typedef struct BkRepository
+{
+	BkStorage  *storage;
+	char	   *url;
+	char		id[17];			/* 16 characters that never change */
+	char		created_at[32];
+} BkRepository;
+
+typedef struct BkRepositoryTarget
+{
+	const char *url;
+	const char *expected_id;	/* NULL: any repository will do */
+	const char *system_identifier;	/* NULL: not known */
+} BkRepositoryTarget;
+
+/*
+ * Start a repository on an empty place and register the cluster in it, if
+ * one is named. Errors: the place is not empty (55000), already a repository
+ * (42710), and those of the storage.
+ */
+extern BkRepository *bk_repository_create(const BkRepositoryTarget *target,
+										  BkError *err);
+
+/*
+ * Open a repository for reading. Errors: no sentinel (58P01), another
+ * repository than expected (55000), and those of the storage.
+ */
+extern BkRepository *bk_repository_open(const BkRepositoryTarget *target,
+										BkError *err);
+
+/* May this cluster write here? An error (55000) where it is not registered. */
+extern bool bk_repository_may_write(BkRepository *repo,
+									const char *system_identifier,
+									BkError *err);
+
+/* Register a cluster; success if it is registered already. */
+extern bool bk_repository_adopt(BkRepository *repo,
+								const char *system_identifier, BkError *err);
+
+/* Close and free; NULL is allowed. */
+extern void bk_repository_close(BkRepository *repo);
+
+/* Store a small text under a new key. */
+extern bool bk_repository_put_text(BkRepository *repo, const char *key,
+								   const char *text, BkError *err);
+
+/* Seal a JSON object, store it under a new key and free it, also on failure. */
+extern bool bk_repository_put_json(BkRepository *repo, const char *key,
+								   BkJson *json, BkError *err);
+
+/* Read a small sealed JSON file of at most max bytes; the caller frees it. */
+extern BkJson *bk_repository_get_json(BkRepository *repo, const char *key,
+									  size_t max, BkError *err);
+
+/* Read the manifest of a listed backup. No such backup: 42704. */
+extern BkManifest *bk_repository_manifest(BkRepository *repo, const char *id,
+										  BkError *err);
+
+/* Is the backup listed? */
+extern bool bk_repository_is_listed(BkRepository *repo, const char *id,
+									bool *listed, BkError *err);
+
+/* Store a manifest: from here on the backup is listed. */
+extern bool bk_repository_commit(BkRepository *repo, BkManifest *manifest,
+								 BkError *err);
+
+/* Called for each id; false with an error ends the walk. */
+typedef bool (*BkRepositoryVisit) (void *arg, const char *id, BkError *err);
+
+/* Walk the ids of all listed backups in order of time. */
+extern bool bk_repository_walk(BkRepository *repo, BkRepositoryVisit visit,
+							   void *arg, BkError *err);
+
+/* Remove a backup's objects and notes. Only for one that is not listed. */
+extern bool bk_repository_remove_data(BkRepository *repo, const char *id,
+									  BkError *err);
+
+#endif
