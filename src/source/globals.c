@@ -1,0 +1,142 @@
+/*
+ * globals.c
+ *	  Split SQL text into statements and run them.
+ *
+ * The text is pg_dumpall's own: it has plain and quoted names, strings with
+ * doubled quotes, and comments to the end of a line; no dollar quotes.
+ */
+#include "source/globals.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "core/buf.h"
+
+/* A statement of pg_dumpall is a line or two. */
+#define STATEMENT_MAX	(1024 * 1024)
+
+typedef enum State
+{
+	STATE_SPACE,				/* between statements, at the start of a line */
+	STATE_PLAIN,
+	STATE_STRING,
+	STATE_NAME,
+	STATE_LINE					/* a comment or a line for psql */
+} State;
+
+typedef struct Splitter
+{
+	BkPg	   *pg;
+	const BkHost *host;
+	State		state;
+	BkBuf		statement;
+	bool		failed;
+	BkError		first;			/* the first failure */
+} Splitter;
+
+static bool feed(Splitter *splitter, char c, BkError *err);
+static bool is_comment(const Splitter *splitter, char c);
+static void run_statement(Splitter *splitter);
+
+bool
+bk_globals_run(BkPg *pg, BkReader *text, const BkHost *host, BkError *err)
+{
+	Splitter	splitter = {.pg = pg, .host = host, .state = STATE_SPACE};
+	char	   *buf = malloc(BK_STREAM_BUFFER);
+	size_t		got = 1;
+	bool		ok = buf != NULL || bk_error_memory(err);
+
+	bk_buf_init(&splitter.statement);
+	while (ok && got > 0)
+	{
+		ok = bk_go_on(host, err) &&
+			bk_read(text, buf, BK_STREAM_BUFFER, &got, err);
+		for (size_t i = 0; ok && i < got; i++)
+			ok = feed(&splitter, buf[i], err);
+	}
+	bk_buf_free(&splitter.statement);
+	free(buf);
+	if (ok && splitter.failed)
+	{
+		*err = splitter.first;
+		ok = false;
+	}
+	return ok;
+}
+
+/* One byte of the text. */
+static bool
+feed(Splitter *splitter, char c, BkError *err)
+{
+	BkBuf	   *statement = &splitter->statement;
+
+	switch (splitter->state)
+	{
+		case STATE_LINE:
+			if (c == '\n')
+				splitter->state = STATE_SPACE;
+			return true;
+		case STATE_SPACE:
+			if (isspace((unsigned char) c))
+				return true;
+			splitter->state = c == '\\' ? STATE_LINE : STATE_PLAIN;
+			if (splitter->state == STATE_LINE)
+				return true;
+			break;
+		case STATE_STRING:
+		case STATE_NAME:
+			if (c == (splitter->state == STATE_STRING ? '\'' : '"'))
+				splitter->state = STATE_PLAIN;
+			bk_buf_append(statement, &c, 1);
+			return bk_buf_check(statement, err);
+		case STATE_PLAIN:
+			break;
+	}
+	if (is_comment(splitter, c))
+	{
+		bk_buf_reset(statement);
+		splitter->state = STATE_LINE;
+		return true;
+	}
+	bk_buf_append(statement, &c, 1);
+	if (c == '\'')
+		splitter->state = STATE_STRING;
+	else if (c == '"')
+		splitter->state = STATE_NAME;
+	else if (c == ';')
+		run_statement(splitter);
+	if (statement->len > STATEMENT_MAX)
+		return bk_error(err, BK_STATE_CORRUPT,
+						"the globals have a statement of more than %d bytes",
+						STATEMENT_MAX);
+	return bk_buf_check(statement, err);
+}
+
+/* Comments stand on lines of their own, so before any statement. */
+static bool
+is_comment(const Splitter *splitter, char c)
+{
+	return c == '-' && splitter->statement.len == 1 &&
+		splitter->statement.data[0] == '-';
+}
+
+static void
+run_statement(Splitter *splitter)
+{
+	BkError		problem;
+
+	if (!bk_pg_run(splitter->pg, splitter->statement.data, &problem))
+	{
+		bool		exists = bk_error_is(&problem, BK_STATE_DUP_OBJECT);
+
+		bk_log(splitter->host, exists ? BK_LOG_INFO : BK_LOG_WARNING, "%s",
+			   problem.message);
+		if (!exists && !splitter->failed)
+		{
+			splitter->failed = true;
+			splitter->first = problem;
+		}
+	}
+	bk_buf_reset(&splitter->statement);
+	splitter->state = STATE_SPACE;
+}
