@@ -1,0 +1,269 @@
+/*
+ * agent.c
+ *	  Serve one request of the extension. PROTOCOL.md is the authority.
+ *
+ * Nothing is done before the whole request has been read and understood.
+ */
+#include "cli/agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/signals.h"
+#include "core/clock.h"
+#include "core/stream.h"
+
+#define PROTOCOL_CURRENT	1
+#define PROTOCOL_OLDEST		1
+
+#define REQUEST_MAX			(1024 * 1024)
+#define PROGRESS_EVERY		500 /* milliseconds */
+
+typedef struct Agent
+{
+	int64_t		next_progress;
+} Agent;
+
+static bool read_request(BkJson **request, BkError *err);
+static bool read_input(char **text, size_t *len, BkError *err);
+static bool understand(const BkJson *request, const BkCommand **command,
+					   BkRequest *arguments, BkError *err);
+static bool take_argument(const BkCommand *command, const char *name,
+						  const BkJson *value, BkRequest *arguments,
+						  BkError *err);
+static void say_hello(void);
+static void say_failed(const BkError *err);
+static void emit(BkJson *event);
+static void host_log(void *ctx, BkLogLevel level, const char *message);
+static void host_record(void *ctx, const char *kind, const BkJson *body);
+static void host_progress(void *ctx, const BkProgress *progress);
+static bool host_stop(void *ctx);
+
+int
+bk_agent_run(const char *bindir)
+{
+	Agent		agent = {0};
+	BkHost		host = {
+		.ctx = &agent,
+		.log = host_log,
+		.record = host_record,
+		.progress = host_progress,
+		.stop = host_stop,
+	};
+	BkRequest	arguments = bk_command_defaults();
+	const BkCommand *command;
+	BkJson	   *request = NULL;
+	BkJson	   *done;
+	BkError		err;
+	bool		ok;
+
+	say_hello();
+	arguments.bindir = bindir;
+	ok = read_request(&request, &err) &&
+		understand(request, &command, &arguments, &err) &&
+		command->run(&arguments, &host, &err);
+	bk_json_free(request);
+	if (!ok)
+	{
+		say_failed(&err);
+		return 1;
+	}
+	done = bk_json_object();
+	bk_json_put_string(done, "event", "done");
+	emit(done);
+	return 0;
+}
+
+static bool
+read_request(BkJson **request, BkError *err)
+{
+	char	   *text = NULL;
+	size_t		len;
+
+	if (!read_input(&text, &len, err))
+		return false;
+	*request = bk_json_parse(text, len, "the request", err);
+	free(text);
+	if (*request != NULL)
+		return true;
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", BK_STATE_PROTOCOL);
+	return false;
+}
+
+static bool
+read_input(char **text, size_t *len, BkError *err)
+{
+	char	   *buf = malloc(REQUEST_MAX + 1);
+	ssize_t		got = 1;
+
+	*len = 0;
+	if (buf == NULL)
+		return bk_error_memory(err);
+	while (got > 0 && *len <= REQUEST_MAX)
+	{
+		got = read(STDIN_FILENO, buf + *len, REQUEST_MAX + 1 - *len);
+		if (got > 0)
+			*len += (size_t) got;
+	}
+	if (got == 0)
+	{
+		*text = buf;
+		return true;
+	}
+	free(buf);
+	if (got < 0)
+		return bk_error_errno(err, "could not read the request");
+	return bk_error(err, BK_STATE_PROTOCOL, "the request is longer than %d bytes",
+					REQUEST_MAX);
+}
+
+/* Protocol version, verb, and every argument. */
+static bool
+understand(const BkJson *request, const BkCommand **command,
+		   BkRequest *arguments, BkError *err)
+{
+	int64_t		protocol = bk_json_int(bk_json_get(request, "protocol"), -1);
+	const char *verb = bk_json_string(bk_json_get(request, "verb"), "");
+	const BkJson *given = bk_json_get(request, "arguments");
+
+	if (protocol < PROTOCOL_OLDEST || protocol > PROTOCOL_CURRENT)
+	{
+		bk_error(err, BK_STATE_PROTOCOL,
+				 "protocol version %lld is not supported", (long long) protocol);
+		bk_error_detail(err, "This is pg_backup_ext %s; it speaks versions %d to %d.",
+						BK_VERSION, PROTOCOL_OLDEST, PROTOCOL_CURRENT);
+		return bk_error_hint(err, "Install extension and program from the same package, and restart the server.");
+	}
+	*command = bk_command_find_verb(verb);
+	if (*command == NULL)
+		return bk_error(err, BK_STATE_PROTOCOL, "unknown verb \"%.40s\"", verb);
+	for (void *at = bk_json_first(given); at != NULL; at = bk_json_next(given, at))
+	{
+		if (!take_argument(*command, bk_json_key(at), bk_json_value(at),
+						   arguments, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+take_argument(const BkCommand *command, const char *name, const BkJson *value,
+			  BkRequest *arguments, BkError *err)
+{
+	const BkArgument *argument = bk_arguments;
+
+	while (argument->name != NULL && strcmp(argument->name, name) != 0)
+		argument++;
+	if (argument->name == NULL || !bk_command_takes(command, argument))
+		return bk_error(err, BK_STATE_PROTOCOL,
+						"unknown argument \"%.40s\" for \"%s\"", name,
+						command->agent_verb);
+	if (argument->type == BK_ARGUMENT_STRING && bk_json_is_string(value))
+		bk_argument_set_string(argument, arguments, bk_json_string(value, NULL));
+	else if (argument->type == BK_ARGUMENT_INT && bk_json_is_int(value))
+		bk_argument_set_int(argument, arguments, bk_json_int(value, 0));
+	else if (argument->type == BK_ARGUMENT_BOOL && bk_json_is_bool(value))
+		bk_argument_set_bool(argument, arguments, bk_json_bool(value, false));
+	else
+		return bk_error(err, BK_STATE_PROTOCOL,
+						"argument \"%.40s\" has the wrong type", name);
+	return true;
+}
+
+static void
+say_hello(void)
+{
+	BkJson	   *hello = bk_json_object();
+
+	bk_json_put_string(hello, "event", "hello");
+	bk_json_put_int(hello, "protocol", PROTOCOL_CURRENT);
+	bk_json_put_int(hello, "oldest", PROTOCOL_OLDEST);
+	bk_json_put_string(hello, "version", BK_VERSION);
+	emit(hello);
+}
+
+static void
+say_failed(const BkError *err)
+{
+	BkJson	   *failed = bk_json_object();
+
+	bk_json_put_string(failed, "event", "failed");
+	bk_json_put_string(failed, "sqlstate", err->sqlstate);
+	bk_json_put_words(failed, "message", err->message);
+	if (err->detail[0] != '\0')
+		bk_json_put_words(failed, "detail", err->detail);
+	if (err->hint[0] != '\0')
+		bk_json_put_words(failed, "hint", err->hint);
+	emit(failed);
+}
+
+/* Write and free one event. Text that is not UTF-8 would not get through. */
+static void
+emit(BkJson *event)
+{
+	char	   *text = bk_json_text(event, false);
+
+	if (text != NULL)
+		printf("%s\n", text);
+	fflush(stdout);
+	free(text);
+	bk_json_free(event);
+}
+
+/* Warnings are for the caller, all else is for the server's log. */
+static void
+host_log(void *ctx, BkLogLevel level, const char *message)
+{
+	BkJson	   *notice;
+
+	(void) ctx;
+	if (level != BK_LOG_WARNING)
+	{
+		fprintf(stderr, "%s\n", message);
+		return;
+	}
+	notice = bk_json_object();
+	bk_json_put_string(notice, "event", "notice");
+	bk_json_put_string(notice, "level", "warning");
+	bk_json_put_words(notice, "message", message);
+	emit(notice);
+}
+
+static void
+host_record(void *ctx, const char *kind, const BkJson *body)
+{
+	BkJson	   *event = bk_json_copy(body);
+
+	(void) ctx;
+	bk_json_put_string(event, "event", kind);
+	emit(event);
+}
+
+static void
+host_progress(void *ctx, const BkProgress *progress)
+{
+	Agent	   *agent = ctx;
+	int64_t		now = bk_clock_monotonic_ms();
+	BkJson	   *event;
+
+	if (now < agent->next_progress)
+		return;
+	agent->next_progress = now + PROGRESS_EVERY;
+	event = bk_json_object();
+	bk_json_put_string(event, "event", "progress");
+	bk_json_put_string(event, "phase", progress->phase);
+	bk_json_put_words(event, "object", progress->object);
+	bk_json_put_int(event, "done", (int64_t) progress->done);
+	bk_json_put_int(event, "total", (int64_t) progress->total);
+	emit(event);
+}
+
+static bool
+host_stop(void *ctx)
+{
+	(void) ctx;
+	return bk_signals_stop();
+}

@@ -1,0 +1,116 @@
+/*
+ * cat.c
+ *	  Write a decoded stream of a backup, or its SQL.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "job/common.h"
+#include "job/verbs.h"
+#include "repo/layout.h"
+#include "repo/object.h"
+#include "source/load.h"
+
+static BkWriter *open_output(const BkRequest *request, const BkHost *host,
+							 BkError *err);
+static bool copy(BkReader *reader, BkWriter *script, int fd,
+				 const BkHost *host, BkError *err);
+static bool write_fd(int fd, const char *buf, size_t len, BkError *err);
+static bool tick(void *arg, BkError *err);
+static void log_line(void *arg, const char *line);
+
+bool
+bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	const char *stream = request->object == NULL ? BK_STREAM_ARCHIVE : request->object;
+	BkRepository *repo = NULL;
+	BkManifest *manifest = NULL;
+	BkIntent   *intent = NULL;
+	BkReader   *reader = NULL;
+	BkWriter   *script = NULL;
+	bool		ok;
+
+	ok = bk_common_need(request->id, "id", err) &&
+		(repo = bk_common_open(request, err)) != NULL &&
+		bk_common_announce(request, repo, host, &intent, err) &&
+		(manifest = bk_repository_manifest(repo, request->id, err)) != NULL &&
+		(reader = bk_object_reader(repo, manifest, stream, err)) != NULL &&
+		(!request->sql || (script = open_output(request, host, err)) != NULL) &&
+		copy(reader, script, request->output_fd, host, err);
+	bk_writer_close(script);
+	bk_reader_close(reader);
+	bk_intent_end(intent);
+	bk_manifest_free(manifest);
+	bk_repository_close(repo);
+	return ok;
+}
+
+/* pg_restore turns the archive into SQL on the output. */
+static BkWriter *
+open_output(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkDumpSpec	tool = {
+		.bindir = request->bindir,
+		.tick = tick,
+		.log = log_line,
+		.arg = (void *) host,
+	};
+	BkLoadSpec	spec = {
+		.tool = &tool,
+		.mode = BK_LOAD_SCRIPT,
+		.output_fd = request->output_fd,
+		.no_owner = request->no_owner,
+		.no_privileges = request->no_privileges,
+		.subscriptions = request->subscriptions,
+	};
+
+	return bk_load_open(&spec, err);
+}
+
+/* Copy to the script's writer, or without one to the descriptor. */
+static bool
+copy(BkReader *reader, BkWriter *script, int fd, const BkHost *host,
+	 BkError *err)
+{
+	char	   *buf = malloc(BK_STREAM_BUFFER);
+	size_t		got = 1;
+	bool		ok = buf != NULL || bk_error_memory(err);
+
+	while (ok && got > 0)
+		ok = bk_go_on(host, err) &&
+			bk_read(reader, buf, BK_STREAM_BUFFER, &got, err) &&
+			(script != NULL ? bk_write(script, buf, got, err)
+			 : write_fd(fd, buf, got, err));
+	free(buf);
+	return ok && (script == NULL || bk_finish(script, err));
+}
+
+static bool
+write_fd(int fd, const char *buf, size_t len, BkError *err)
+{
+	while (len > 0)
+	{
+		ssize_t		written = write(fd, buf, len);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return bk_error_errno(err, "could not write the output");
+		buf += written;
+		len -= (size_t) written;
+	}
+	return true;
+}
+
+static bool
+tick(void *arg, BkError *err)
+{
+	return bk_go_on(arg, err);
+}
+
+static void
+log_line(void *arg, const char *line)
+{
+	bk_log(arg, BK_LOG_INFO, "%s", line);
+}

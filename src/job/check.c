@@ -1,0 +1,153 @@
+/*
+ * check.c
+ *	  Test what a backup needs before it is needed: programs, login, store.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "job/common.h"
+#include "job/verbs.h"
+#include "source/database.h"
+#include "source/tool.h"
+
+static bool check_programs(const BkRequest *request, const BkHost *host,
+						   BkError *err);
+static bool check_login(const BkRequest *request, const BkHost *host);
+static bool check_rights(BkPg *pg, const BkHost *host, BkError *err);
+static bool check_repository(const BkRequest *request, const BkHost *host);
+static void report(const BkHost *host, const char *name, bool ok,
+				   const char *detail, const BkError *problem);
+static bool tick(void *arg, BkError *err);
+static void log_line(void *arg, const char *line);
+
+bool
+bk_job_check(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	return check_programs(request, host, err) &&
+		bk_go_on(host, err) &&
+		check_login(request, host) &&
+		bk_go_on(host, err) &&
+		check_repository(request, host);
+}
+
+/* Each program must run and say its version. */
+static bool
+check_programs(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	static const char *const names[] = {"pg_dump", "pg_dumpall", "pg_restore"};
+	BkDumpSpec	spec = {
+		.bindir = request->bindir,
+		.tick = tick,
+		.log = log_line,
+		.arg = (void *) host,
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		char		version[128] = "";
+		size_t		got = 0;
+		BkError		problem;
+		BkTool		tool;
+		BkChild    *child;
+		bool		ok;
+
+		bk_tool_init(&tool, &spec, names[i]);
+		bk_tool_add(&tool, "--version");
+		child = bk_tool_spawn(&tool, BK_CHILD_NULL, BK_CHILD_PIPE, -1, &problem);
+		ok = child != NULL &&
+			bk_child_read(child, version, sizeof(version) - 1, &got, &problem) &&
+			bk_child_finish(child, &problem);
+		bk_child_free(child);
+		version[got] = '\0';
+		version[strcspn(version, "\n")] = '\0';
+		report(host, names[i], ok, version, &problem);
+		if (!bk_go_on(host, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+check_login(const BkRequest *request, const BkHost *host)
+{
+	BkPgTarget	target = bk_common_target(request, bk_common_maintenance_database(request));
+	BkError		problem;
+	BkPg	   *pg = bk_pg_connect(&target, &problem);
+	char		detail[128] = "";
+
+	if (pg != NULL)
+		snprintf(detail, sizeof(detail), "server version %d", bk_pg_version(pg));
+	report(host, "login", pg != NULL, detail, &problem);
+	if (pg != NULL && !check_rights(pg, host, &problem))
+		report(host, "rights", false, "", &problem);
+	bk_pg_close(pg);
+	return true;
+}
+
+/* What the login may read decides what a backup has. */
+static bool
+check_rights(BkPg *pg, const BkHost *host, BkError *err)
+{
+	char	   *super;
+
+	if (!bk_pg_value(pg, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user",
+					 NULL, &super, err))
+		return false;
+	if (strcmp(super, "t") == 0)
+		bk_common_report_check(host, "rights", true, "superuser", NULL);
+	else
+		bk_common_report_check(host, "rights", false,
+							   "not a superuser: passwords of roles are not backed up, and tables may be unreadable",
+							   "Set backup_ext.role to a superuser, or leave it empty.");
+	free(super);
+	return true;
+}
+
+static bool
+check_repository(const BkRequest *request, const BkHost *host)
+{
+	BkError		problem;
+	BkRepository *repo;
+
+	if (request->repository == NULL)
+		return true;
+	repo = bk_common_open(request, &problem);
+	report(host, "repository", repo != NULL, request->repository, &problem);
+	if (repo != NULL)
+		report(host, "repository accepts this cluster",
+			   bk_common_may_write(request, repo, &problem),
+			   "registered", &problem);
+	bk_repository_close(repo);
+	return true;
+}
+
+static void
+report(const BkHost *host, const char *name, bool ok, const char *detail,
+	   const BkError *problem)
+{
+	char		text[2048];
+
+	if (ok)
+	{
+		bk_common_report_check(host, name, true, detail, NULL);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s%s%.900s", problem->message,
+			 problem->detail[0] == '\0' ? "" : ": ", problem->detail);
+	bk_common_report_check(host, name, false, text,
+						   problem->hint[0] == '\0' ? NULL : problem->hint);
+}
+
+static bool
+tick(void *arg, BkError *err)
+{
+	return bk_go_on(arg, err);
+}
+
+static void
+log_line(void *arg, const char *line)
+{
+	bk_log(arg, BK_LOG_INFO, "%s", line);
+}

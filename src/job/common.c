@@ -1,0 +1,173 @@
+/*
+ * common.c
+ *	  Shared steps of the verbs.
+ */
+#include "job/common.h"
+
+#include <stdio.h>
+
+#include "core/clock.h"
+#include "source/database.h"
+
+#define APPLICATION	"pg_backup_ext"
+
+BkRepository *
+bk_common_open(const BkRequest *request, BkError *err)
+{
+	BkRepositoryTarget target = {
+		.url = request->repository,
+		.expected_id = request->repository_id,
+		.system_identifier = request->system_identifier,
+	};
+
+	if (!bk_common_need(request->repository, "repository", err))
+		return NULL;
+	return bk_repository_open(&target, err);
+}
+
+bool
+bk_common_cluster(const BkRequest *request, char *cluster, BkError *err)
+{
+	BkPgTarget	target;
+	BkPg	   *pg;
+	BkJson	   *position;
+
+	if (request->system_identifier != NULL)
+	{
+		snprintf(cluster, BK_COMMON_CLUSTER_SIZE, "%s", request->system_identifier);
+		return true;
+	}
+	target = bk_common_target(request, bk_common_maintenance_database(request));
+	pg = bk_pg_connect(&target, err);
+	position = pg == NULL ? NULL : bk_database_position(pg, err);
+	bk_pg_close(pg);
+	if (position == NULL)
+		return false;
+	snprintf(cluster, BK_COMMON_CLUSTER_SIZE, "%s",
+			 bk_json_string(bk_json_get(position, "system_identifier"), ""));
+	bk_json_free(position);
+	return true;
+}
+
+bool
+bk_common_may_write(const BkRequest *request, BkRepository *repo,
+					BkError *err)
+{
+	return request->system_identifier == NULL ||
+		bk_repository_may_write(repo, request->system_identifier, err);
+}
+
+bool
+bk_common_announce(const BkRequest *request, BkRepository *repo,
+				   const BkHost *host, BkIntent **intent, BkError *err)
+{
+	BkError		problem;
+
+	*intent = NULL;
+	if (!bk_common_may_write(request, repo, &problem))
+		return true;
+	*intent = bk_intent_begin(repo, request->id, BK_INTENT_NEEDS, &problem);
+	if (*intent != NULL)
+		return true;
+	if (bk_error_is(&problem, BK_STATE_NO_RIGHT))
+	{
+		bk_log(host, BK_LOG_WARNING,
+			   "reading without protection against a concurrent delete: %s",
+			   problem.message);
+		return true;
+	}
+	*err = problem;
+	return false;
+}
+
+const char *
+bk_common_maintenance_database(const BkRequest *request)
+{
+	return request->home == NULL ? "postgres" : request->home;
+}
+
+BkPgTarget
+bk_common_target(const BkRequest *request, const char *database)
+{
+	BkPgTarget	target = {
+		.conninfo = request->conninfo,
+		.role = request->role,
+		.database = database,
+		.application = APPLICATION,
+	};
+
+	return target;
+}
+
+bool
+bk_common_need(const char *value, const char *name, BkError *err)
+{
+	if (value != NULL && value[0] != '\0')
+		return true;
+	return bk_error(err, BK_STATE_BAD_ARGUMENT, "argument \"%s\" is missing", name);
+}
+
+void
+bk_common_report_repository(const BkRepository *repo, const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+
+	bk_json_put_string(record, "id", repo->id);
+	bk_json_put_string(record, "url", repo->url);
+	bk_json_put_string(record, "created_at", repo->created_at);
+	bk_json_put_int(record, "format", 1);
+	host->record(host->ctx, "repository", record);
+	bk_json_free(record);
+}
+
+void
+bk_common_report_backup(const BkManifest *manifest, const BkVerdict *verdict,
+						const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+	char		started[BK_CLOCK_TEXT_SIZE];
+	char		finished[BK_CLOCK_TEXT_SIZE];
+
+	bk_clock_format(manifest->started_at, started);
+	bk_clock_format(manifest->finished_at, finished);
+	bk_json_put_string(record, "id", manifest->id);
+	bk_json_put_string(record, "kind", manifest->kind);
+	bk_json_put_string(record, "database", manifest->database);
+	bk_json_put_int(record, "database_oid", manifest->database_oid);
+	bk_json_put_string(record, "content", manifest->content);
+	bk_json_put_string(record, "label", manifest->label);
+	bk_json_put_string(record, "started_at", started);
+	bk_json_put_string(record, "finished_at", finished);
+	bk_json_put_string(record, "system_identifier", manifest->system_identifier);
+	bk_json_put_int(record, "server_version", manifest->server_version);
+	bk_json_put_string(record, "compression", manifest->codec);
+	bk_json_put_int(record, "objects", (int64_t) manifest->object_count);
+	bk_json_put_int(record, "plain_size", (int64_t) manifest->plain_size);
+	bk_json_put_int(record, "stored_size", (int64_t) manifest->size);
+	bk_json_put_string(record, "state",
+					   verdict->known && !verdict->good ? "bad" : "good");
+	if (verdict->known)
+	{
+		bk_json_put_string(record, "verified_at", verdict->verified_at);
+		bk_json_put_string(record, "verified_level", verdict->level);
+		if (!verdict->good)
+			bk_json_put_string(record, "problem", verdict->problem);
+	}
+	host->record(host->ctx, "backup", record);
+	bk_json_free(record);
+}
+
+void
+bk_common_report_check(const BkHost *host, const char *name, bool ok,
+					   const char *detail, const char *hint)
+{
+	BkJson	   *record = bk_json_object();
+
+	bk_json_put_string(record, "name", name);
+	bk_json_put_bool(record, "ok", ok);
+	bk_json_put_words(record, "detail", detail);
+	if (hint != NULL)
+		bk_json_put_words(record, "hint", hint);
+	host->record(host->ctx, "check", record);
+	bk_json_free(record);
+}

@@ -1,0 +1,69 @@
+/*
+ * common.h
+ *	  What several verbs need: targets, specs and records made of a request.
+ */
+#ifndef BK_JOB_COMMON_H
+#define BK_JOB_COMMON_H
+
+#include "job/request.h"
+#include "repo/intent.h"
+#include "repo/manifest.h"
+#include "repo/note.h"
+#include "repo/repository.h"
+#include "source/dump.h"
+#include "source/pg.h"
+
+/* Open the repository of a request. */
+extern BkRepository *bk_common_open(const BkRequest *request, BkError *err);
+
+#define BK_COMMON_CLUSTER_SIZE	32
+
+/*
+ * The system identifier of the cluster that asks: from the request, else from
+ * the server that the request's conninfo leads to.
+ */
+extern bool bk_common_cluster(const BkRequest *request, char *cluster,
+							  BkError *err);
+
+/*
+ * May the asking cluster write into it? An error (55000) where it is not
+ * registered. Where no cluster is named, a person with access to the
+ * repository asks, and may.
+ */
+extern bool bk_common_may_write(const BkRequest *request, BkRepository *repo,
+								BkError *err);
+
+/*
+ * Announce that a backup is being read. *intent is NULL where nothing may be
+ * written (a cluster that is not registered, a read-only place): reading goes
+ * on without protection then.
+ */
+extern bool bk_common_announce(const BkRequest *request, BkRepository *repo,
+							   const BkHost *host, BkIntent **intent,
+							   BkError *err);
+
+/* The database to connect to where any will do. */
+extern const char *bk_common_maintenance_database(const BkRequest *request);
+
+/* How to reach a database of the request's server. */
+extern BkPgTarget bk_common_target(const BkRequest *request,
+								   const char *database);
+
+/* Require an argument (22023 names it). */
+extern bool bk_common_need(const char *value, const char *name, BkError *err);
+
+/* Send the "repository" record. */
+extern void bk_common_report_repository(const BkRepository *repo,
+										const BkHost *host);
+
+/* Send the "backup" record of a manifest and its verdict. */
+extern void bk_common_report_backup(const BkManifest *manifest,
+									const BkVerdict *verdict,
+									const BkHost *host);
+
+/* Send a "check" record; hint may be NULL. */
+extern void bk_common_report_check(const BkHost *host, const char *name,
+								   bool ok, const char *detail,
+								   const char *hint);
+
+#endif

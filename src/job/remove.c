@@ -1,0 +1,123 @@
+/*
+ * remove.c
+ *	  Delete a backup: un-list it first, then remove its data.
+ */
+#include <string.h>
+
+#include "job/common.h"
+#include "job/verbs.h"
+#include "repo/layout.h"
+
+/* Looking for another good backup of the same database. */
+typedef struct Search
+{
+	BkRepository *repo;
+	const BkHost *host;
+	const BkManifest *manifest; /* of the backup that shall go */
+	bool		found;
+} Search;
+
+static bool may_go(const BkRequest *request, BkRepository *repo,
+				   const BkHost *host, BkError *err);
+static bool require_another(BkRepository *repo, const BkHost *host,
+							const BkManifest *manifest, BkError *err);
+static bool look_at(void *arg, const char *id, BkError *err);
+static bool unlist(BkRepository *repo, const char *id, BkError *err);
+
+bool
+bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkRepository *repo = NULL;
+	BkIntent   *intent = NULL;
+	BkJson	   *record;
+	bool		ok;
+
+	ok = bk_common_need(request->id, "id", err) &&
+		(repo = bk_common_open(request, err)) != NULL &&
+		bk_common_may_write(request, repo, err) &&
+		bk_intent_clean(repo, host, err) &&
+		may_go(request, repo, host, err) &&
+		(intent = bk_intent_begin(repo, request->id, BK_INTENT_DELETES, err)) != NULL &&
+		unlist(repo, request->id, err) &&
+		bk_repository_remove_data(repo, request->id, err);
+	if (ok)
+	{
+		record = bk_json_object();
+		bk_json_put_string(record, "id", request->id);
+		host->record(host->ctx, "deleted", record);
+		bk_json_free(record);
+	}
+	bk_intent_end(intent);
+	bk_repository_close(repo);
+	return ok;
+}
+
+/* An unreadable backup may go only by force: nobody can tell what it is. */
+static bool
+may_go(const BkRequest *request, BkRepository *repo, const BkHost *host,
+	   BkError *err)
+{
+	BkManifest *manifest = bk_repository_manifest(repo, request->id, err);
+	BkVerdict	verdict;
+	bool		ok;
+
+	if (manifest == NULL)
+	{
+		if (bk_error_is(err, BK_STATE_NO_OBJECT) || !request->force)
+			return false;
+		return bk_label_check(request->id, err);
+	}
+	ok = bk_note_read(repo, request->id, &verdict, err);
+	if (ok && !request->force && (!verdict.known || verdict.good))
+		ok = require_another(repo, host, manifest, err);
+	bk_manifest_free(manifest);
+	return ok;
+}
+
+static bool
+require_another(BkRepository *repo, const BkHost *host,
+				const BkManifest *manifest, BkError *err)
+{
+	Search		search = {.repo = repo, .host = host, .manifest = manifest};
+
+	if (!bk_repository_walk(repo, look_at, &search, err))
+		return false;
+	if (search.found)
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE,
+			 "backup \"%s\" is the last good one of database \"%s\"",
+			 manifest->id, manifest->database);
+	return bk_error_hint(err, "To delete it all the same, run: SELECT backup_delete('%s', force => true);",
+						 manifest->id);
+}
+
+/* Ids carry the name, so only backups of the same one are read. */
+static bool
+look_at(void *arg, const char *id, BkError *err)
+{
+	Search	   *search = arg;
+	BkManifest *manifest;
+	BkVerdict	verdict;
+	BkError		unreadable;
+
+	if (search->found || strcmp(id, search->manifest->id) == 0 ||
+		!bk_label_same_name(id, search->manifest->id))
+		return bk_go_on(search->host, err);
+	manifest = bk_repository_manifest(search->repo, id, &unreadable);
+	if (manifest == NULL)
+		return true;
+	if (strcmp(manifest->content, search->manifest->content) == 0 &&
+		bk_note_read(search->repo, id, &verdict, &unreadable))
+		search->found = !verdict.known || verdict.good;
+	bk_manifest_free(manifest);
+	return true;
+}
+
+static bool
+unlist(BkRepository *repo, const char *id, BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+
+	bk_layout_manifest(key, id);
+	return bk_storage_remove(repo->storage, key, err);
+}

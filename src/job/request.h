@@ -1,0 +1,67 @@
+/*
+ * request.h
+ *	  What a verb is asked to do: one plain struct for all of them.
+ *
+ * The command line and the agent both fill it, so a verb cannot tell who
+ * asks. Strings are borrowed and live as long as the run; NULL means that the
+ * argument was not given.
+ */
+#ifndef BK_JOB_REQUEST_H
+#define BK_JOB_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/host.h"
+
+/* Where nothing else is said. */
+#define BK_DEFAULT_COMPRESSION	"zstd:3"
+
+typedef struct BkRequest
+{
+	/* Where. */
+	const char *repository;		/* URL */
+	const char *repository_id;	/* what must be found there */
+	const char *system_identifier;	/* the cluster that asks */
+	const char *conninfo;		/* libpq conninfo without a database */
+	const char *role;
+	const char *home;			/* the home database */
+	const char *bindir;			/* of pg_dump and its kin */
+
+	/* How. */
+	const char *compression;	/* zstd:3 */
+	int64_t		jobs;
+	int64_t		part_size;		/* plain bytes per object, 0: default */
+	int64_t		lock_timeout;	/* milliseconds */
+	int64_t		blocking_limit; /* milliseconds, 0: never */
+
+	/* What. */
+	const char *id;
+	const char *kind;
+	const char *database;
+	int64_t		database_oid;	/* 0: any */
+	const char *content;		/* all, schema, data */
+	const char *label;
+	const char *level;			/* stored, readable */
+	const char *target;			/* database to restore into */
+	const char *object;			/* stream to print */
+	bool		replace;
+	bool		no_owner;
+	bool		no_privileges;
+	bool		subscriptions;
+	bool		globals;		/* restore the globals */
+	bool		sql;			/* print as SQL */
+	bool		force;
+	bool		accept;
+	int			output_fd;		/* where cat writes */
+} BkRequest;
+
+/*
+ * A verb. Its records go to the host; true means that all of it was done.
+ * Each function's comment names its records and the errors of its own; those
+ * of repository, storage and server pass through.
+ */
+typedef bool (*BkVerb) (const BkRequest *request, const BkHost *host,
+						BkError *err);
+
+#endif

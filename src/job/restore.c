@@ -1,0 +1,353 @@
+/*
+ * restore.c
+ *	  Restore a logical backup.
+ *
+ * The archive goes into a database with a name of its own, which nobody uses
+ * yet. Its rows are counted against the contents; then it gets the name that
+ * was asked for, together with owner, ACL and settings, in one transaction.
+ * So the target's name shows either nothing, the old database, or a complete
+ * new one, whenever anything dies.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/digest.h"
+#include "job/common.h"
+#include "job/contents.h"
+#include "job/rows.h"
+#include "job/scratch.h"
+#include "job/verbs.h"
+#include "repo/layout.h"
+#include "repo/object.h"
+#include "source/archive.h"
+#include "source/database.h"
+#include "source/globals.h"
+#include "source/load.h"
+#include "source/swap.h"
+
+typedef struct Restore
+{
+	const BkRequest *request;
+	const BkHost *host;
+	BkRepository *repo;
+	BkManifest *manifest;
+	BkIntent   *intent;
+	BkPg	   *control;
+	BkPg	   *helper;			/* ends sessions while control renames */
+	char		scratch[BK_SCRATCH_NAME_SIZE];
+	char		kept[BK_SCRATCH_NAME_SIZE];
+	bool		created;
+	BkWriter   *load;
+	uint64_t	done;
+} Restore;
+
+static bool check_request(const BkRequest *request, BkError *err);
+static bool open_backup(Restore *r, BkError *err);
+static bool restore_globals(Restore *r, BkError *err);
+static bool restore_database(Restore *r, BkError *err);
+static bool connect_server(Restore *r, BkError *err);
+static bool check_target(Restore *r, BkError *err);
+static bool create_scratch(Restore *r, BkError *err);
+static bool load_archive(Restore *r, BkError *err);
+static bool take_name(Restore *r, BkError *err);
+static bool rename_scratch(Restore *r, BkError *err);
+static bool replace_live(Restore *r, BkError *err);
+static bool read_properties(Restore *r, BkJson **properties, BkError *err);
+static void report(const Restore *r);
+static void clean_up(Restore *r);
+static bool forward(void *arg, const void *buf, size_t len, BkError *err);
+static bool tick(void *arg, BkError *err);
+static void log_line(void *arg, const char *line);
+
+bool
+bk_job_restore(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	Restore		r = {.request = request, .host = host};
+	bool		ok;
+
+	ok = check_request(request, err) &&
+		open_backup(&r, err) &&
+		(request->globals ? restore_globals(&r, err)
+		 : restore_database(&r, err));
+	clean_up(&r);
+	return ok;
+}
+
+static bool
+check_request(const BkRequest *request, BkError *err)
+{
+	if (!bk_common_need(request->id, "id", err))
+		return false;
+	if (request->globals)
+		return true;
+	if (!bk_common_need(request->target, "target", err))
+		return false;
+	if (strlen(request->target) > 63)
+	{
+		bk_error(err, BK_STATE_BAD_ARGUMENT, "database name \"%s\" is too long",
+				 request->target);
+		return bk_error_detail(err, "A name may have 63 bytes.");
+	}
+	if (request->replace && request->home != NULL &&
+		strcmp(request->target, request->home) == 0)
+	{
+		bk_error(err, BK_STATE_WRONG_STATE,
+				 "the home database \"%s\" cannot be replaced", request->target);
+		return bk_error_hint(err, "Restore into a new database, and move what you need.");
+	}
+	return true;
+}
+
+static bool
+open_backup(Restore *r, BkError *err)
+{
+	r->repo = bk_common_open(r->request, err);
+	if (r->repo == NULL ||
+		!bk_common_announce(r->request, r->repo, r->host, &r->intent, err))
+		return false;
+	r->manifest = bk_repository_manifest(r->repo, r->request->id, err);
+	return r->manifest != NULL;
+}
+
+static bool
+restore_globals(Restore *r, BkError *err)
+{
+	BkReader   *text;
+	bool		ok;
+
+	if (!connect_server(r, err))
+		return false;
+	text = bk_object_reader(r->repo, r->manifest, BK_STREAM_GLOBALS, err);
+	ok = text != NULL && bk_globals_run(r->control, text, r->host, err);
+	bk_reader_close(text);
+	return ok;
+}
+
+static bool
+restore_database(Restore *r, BkError *err)
+{
+	if (strcmp(r->manifest->content, "data") == 0)
+	{
+		bk_error(err, BK_STATE_UNSUPPORTED,
+				 "backup \"%s\" has only data and cannot make a database",
+				 r->manifest->id);
+		return bk_error_hint(err, "Load it into a database that has the tables: pg_backup_ext cat %s | pg_restore --data-only --dbname=...",
+							 r->manifest->id);
+	}
+	return connect_server(r, err) &&
+		check_target(r, err) &&
+		create_scratch(r, err) &&
+		load_archive(r, err) &&
+		bk_rows_check(r->request, r->host, r->repo, r->manifest, r->scratch, err) &&
+		take_name(r, err);
+}
+
+static bool
+connect_server(Restore *r, BkError *err)
+{
+	BkPgTarget	target;
+
+	target = bk_common_target(r->request, bk_common_maintenance_database(r->request));
+	r->control = bk_pg_connect(&target, err);
+	if (r->control == NULL)
+		return false;
+	r->helper = bk_pg_connect(&target, err);
+	return r->helper != NULL &&
+		bk_scratch_clean(r->control, r->host, err);
+}
+
+static bool
+check_target(Restore *r, BkError *err)
+{
+	const char *target = r->request->target;
+	bool		exists;
+
+	if (!bk_database_exists(r->control, target, &exists, err))
+		return false;
+	if (!r->request->replace && exists)
+	{
+		bk_error(err, BK_STATE_DUP_DATABASE, "database \"%s\" already exists", target);
+		return bk_error_hint(err, "Choose another name, or use replace => true to put the restored database in its place.");
+	}
+	if (r->request->replace && !exists)
+	{
+		bk_error(err, BK_STATE_NO_DATABASE, "database \"%s\" does not exist", target);
+		return bk_error_hint(err, "There is nothing to replace: leave out replace => true.");
+	}
+	return !exists || bk_swap_check(r->control, target, err);
+}
+
+static bool
+create_scratch(Restore *r, BkError *err)
+{
+	bk_progress(r->host, "create", r->request->target, 0, 0);
+	if (!bk_scratch_name(r->request->target, "restoring", r->scratch, err) ||
+		!bk_database_create(r->control, r->scratch,
+							bk_json_get(r->manifest->json, "database"), err))
+		return false;
+	r->created = true;
+	return bk_scratch_mark(r->control, r->scratch, err);
+}
+
+static bool
+load_archive(Restore *r, BkError *err)
+{
+	BkPgTarget	target = bk_common_target(r->request, r->scratch);
+	BkDumpSpec	tool = {
+		.bindir = r->request->bindir,
+		.target = &target,
+		.tick = tick,
+		.log = log_line,
+		.arg = r,
+	};
+	BkLoadSpec	spec = {
+		.tool = &tool,
+		.mode = BK_LOAD_DATABASE,
+		.output_fd = -1,
+		.no_owner = r->request->no_owner,
+		.no_privileges = r->request->no_privileges,
+		.subscriptions = r->request->subscriptions,
+	};
+	BkReader   *reader;
+	BkArchive  *archive = NULL;
+	bool		ok;
+
+	reader = bk_object_reader(r->repo, r->manifest, BK_STREAM_ARCHIVE, err);
+	ok = reader != NULL &&
+		(r->load = bk_load_open(&spec, err)) != NULL &&
+		(archive = bk_archive_read(reader, forward, r, err)) != NULL &&
+		bk_finish(r->load, err);
+	bk_archive_free(archive);
+	bk_writer_close(r->load);
+	bk_reader_close(reader);
+	return ok;
+}
+
+static bool
+take_name(Restore *r, BkError *err)
+{
+	bool		ok = bk_go_on(r->host, err) &&
+		(r->request->replace ? replace_live(r, err) : rename_scratch(r, err));
+
+	if (!ok)
+		return false;
+	r->created = false;
+	report(r);
+	return true;
+}
+
+static bool
+rename_scratch(Restore *r, BkError *err)
+{
+	char	   *from = bk_pg_identifier(r->control, r->scratch);
+	char	   *to = bk_pg_identifier(r->control, r->request->target);
+	BkJson	   *properties = NULL;
+	BkDatabaseRoles roles = {
+		.owner = !r->request->no_owner,
+		.privileges = !r->request->no_privileges,
+	};
+	BkError		ignored;
+	bool		ok;
+
+	if (from == NULL || to == NULL)
+		ok = bk_error_memory(err);
+	else
+		ok = read_properties(r, &properties, err) &&
+			bk_pg_run(r->control, "BEGIN", err) &&
+			bk_database_apply(r->control, r->scratch, properties, roles,
+							  r->host, err) &&
+			bk_pg_runf(r->control, err, "ALTER DATABASE %s RENAME TO %s", from, to) &&
+			bk_pg_run(r->control, "COMMIT", err);
+	if (!ok)
+		(void) bk_pg_run(r->control, "ROLLBACK", &ignored);
+	bk_json_free(properties);
+	free(from);
+	free(to);
+	return ok;
+}
+
+static bool
+replace_live(Restore *r, BkError *err)
+{
+	BkSwap		swap = {
+		.live = r->request->target,
+		.restored = r->scratch,
+		.kept = r->kept,
+	};
+
+	return bk_scratch_dated_name(r->request->target, r->kept, err) &&
+		bk_swap_run(r->control, r->helper, &swap, r->host, err);
+}
+
+static bool
+read_properties(Restore *r, BkJson **properties, BkError *err)
+{
+	BkReader   *reader = bk_object_reader(r->repo, r->manifest,
+										  BK_STREAM_CONTENTS, err);
+	bool		ok;
+
+	ok = reader != NULL &&
+		bk_contents_read(reader, properties, NULL, NULL, err);
+	bk_reader_close(reader);
+	return ok;
+}
+
+static void
+report(const Restore *r)
+{
+	BkJson	   *record = bk_json_object();
+
+	bk_json_put_string(record, "database", r->request->target);
+	if (r->request->replace)
+		bk_json_put_string(record, "kept_as", r->kept);
+	r->host->record(r->host->ctx, "restored", record);
+	bk_json_free(record);
+}
+
+/* Drop what was not finished. */
+static void
+clean_up(Restore *r)
+{
+	BkError		problem;
+
+	if (r->created && !bk_database_drop(r->control, r->scratch, &problem))
+		bk_log(r->host, BK_LOG_WARNING,
+			   "could not drop the unfinished database \"%s\": %s",
+			   r->scratch, problem.message);
+	bk_pg_close(r->helper);
+	bk_pg_close(r->control);
+	bk_intent_end(r->intent);
+	bk_manifest_free(r->manifest);
+	bk_repository_close(r->repo);
+}
+
+static bool
+forward(void *arg, const void *buf, size_t len, BkError *err)
+{
+	Restore    *r = arg;
+
+	if (!tick(r, err) || !bk_write(r->load, buf, len, err))
+		return false;
+	r->done += len;
+	bk_progress(r->host, "restore", r->request->target, r->done,
+				r->manifest->plain_size);
+	return true;
+}
+
+static bool
+tick(void *arg, BkError *err)
+{
+	Restore    *r = arg;
+
+	return bk_go_on(r->host, err);
+}
+
+static void
+log_line(void *arg, const char *line)
+{
+	Restore    *r = arg;
+
+	bk_log(r->host, BK_LOG_INFO, "%s", line);
+}

@@ -1,0 +1,127 @@
+/*
+ * scratch.c
+ *	  Name, mark and clean up databases in the making.
+ *
+ * The mark is a comment on the database: it lies beside what it is about, and
+ * goes away with it. bk_database_apply() overwrites it with the true comment.
+ */
+#include "job/scratch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/digest.h"
+#include "core/process.h"
+#include "source/database.h"
+
+#define MARK	"backup_ext: restore in progress "
+
+static const char marked_sql[] =
+	"SELECT datname, substr(shobj_description(oid, 'pg_database'), length($1) + 1)"
+	" FROM pg_database WHERE starts_with(shobj_description(oid, 'pg_database'), $1)";
+
+static void join(const char *name, const char *suffix, char *joined);
+
+bool
+bk_scratch_name(const char *name, const char *word, char *scratch,
+				BkError *err)
+{
+	char		random[7];
+	char		suffix[32];
+
+	if (!bk_random_label(random, 6, err))
+		return false;
+	snprintf(suffix, sizeof(suffix), "_%s_%s", word, random);
+	join(name, suffix, scratch);
+	return true;
+}
+
+bool
+bk_scratch_dated_name(const char *name, char *dated, BkError *err)
+{
+	char		time[BK_CLOCK_COMPACT_SIZE];
+	char		random[3];
+	char		suffix[32];
+
+	if (!bk_random_label(random, 2, err))
+		return false;
+	bk_clock_format_compact(bk_clock_now(), time);
+	snprintf(suffix, sizeof(suffix), "_%s_%s", time, random);
+	join(name, suffix, dated);
+	return true;
+}
+
+bool
+bk_scratch_mark(BkPg *pg, const char *scratch, BkError *err)
+{
+	BkJson	   *self = bk_process_self(err);
+	char	   *text;
+	char		mark[1024];
+	char	   *name;
+	char	   *comment;
+	bool		ok;
+
+	if (self == NULL)
+		return false;
+	text = bk_json_text(self, false);
+	snprintf(mark, sizeof(mark), MARK "%s", text == NULL ? "" : text);
+	name = bk_pg_identifier(pg, scratch);
+	comment = bk_pg_literal(pg, mark);
+	if (text == NULL || name == NULL || comment == NULL)
+		ok = bk_error_memory(err);
+	else
+		ok = bk_pg_runf(pg, err, "COMMENT ON DATABASE %s IS %s", name, comment);
+	bk_json_free(self);
+	free(text);
+	free(name);
+	free(comment);
+	return ok;
+}
+
+bool
+bk_scratch_clean(BkPg *pg, const BkHost *host, BkError *err)
+{
+	const char *values[] = {MARK};
+	BkPgRows   *rows = bk_pg_query(pg, marked_sql, 1, values, err);
+
+	if (rows == NULL)
+		return false;
+	for (int i = 0; i < bk_pg_count(rows); i++)
+	{
+		const char *name = bk_pg_field(rows, i, 0);
+		const char *text = bk_pg_field(rows, i, 1);
+		BkError		problem;
+		BkJson	   *process = bk_json_parse(text, strlen(text), "a mark", &problem);
+
+		if (process != NULL && bk_process_life(process) == BK_LIFE_DEAD)
+		{
+			if (bk_database_drop(pg, name, &problem))
+				bk_log(host, BK_LOG_INFO,
+					   "dropped \"%s\", which an interrupted restore had left", name);
+			else
+				bk_log(host, BK_LOG_WARNING, "could not drop \"%s\": %s", name,
+					   problem.message);
+		}
+		bk_json_free(process);
+	}
+	bk_pg_free(rows);
+	return true;
+}
+
+/* Cut the name between characters of UTF-8, so that all of it fits. */
+static void
+join(const char *name, const char *suffix, char *joined)
+{
+	size_t		room = BK_SCRATCH_NAME_SIZE - 1 - strlen(suffix);
+	size_t		len = strlen(name);
+
+	if (len > room)
+	{
+		len = room;
+		while (len > 0 && ((unsigned char) name[len] & 0xC0) == 0x80)
+			len--;
+	}
+	snprintf(joined, BK_SCRATCH_NAME_SIZE, "%.*s%s", (int) len, name, suffix);
+}

@@ -1,0 +1,94 @@
+/*
+ * sync.c
+ *	  Report what the repository holds.
+ */
+#include "job/common.h"
+#include "job/verbs.h"
+
+typedef struct Report
+{
+	BkRepository *repo;
+	const BkHost *host;
+} Report;
+
+static bool report_one(void *arg, const char *id, BkError *err);
+static void report_unreadable(const BkHost *host, const char *id,
+							  const BkError *problem);
+
+bool
+bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkRequest	asked = *request;
+	Report		report = {.host = host};
+	bool		ok;
+
+	if (request->accept)
+		asked.repository_id = NULL;
+	report.repo = bk_common_open(&asked, err);
+	if (report.repo == NULL)
+		return false;
+	bk_common_report_repository(report.repo, host);
+	ok = bk_repository_walk(report.repo, report_one, &report, err);
+	bk_repository_close(report.repo);
+	return ok;
+}
+
+bool
+bk_job_info(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkRepository *repo;
+	BkManifest *manifest = NULL;
+
+	if (!bk_common_need(request->id, "id", err))
+		return false;
+	repo = bk_common_open(request, err);
+	if (repo != NULL)
+		manifest = bk_repository_manifest(repo, request->id, err);
+	if (manifest != NULL)
+		host->record(host->ctx, "manifest", manifest->json);
+	bk_repository_close(repo);
+	bk_manifest_free(manifest);
+	return manifest != NULL;
+}
+
+/* A backup whose manifest cannot be read is bad, and must not hide the rest. */
+static bool
+report_one(void *arg, const char *id, BkError *err)
+{
+	Report	   *report = arg;
+	BkManifest *manifest;
+	BkVerdict	verdict;
+	BkError		problem;
+
+	if (!bk_go_on(report->host, err))
+		return false;
+	manifest = bk_repository_manifest(report->repo, id, &problem);
+	if (manifest != NULL && bk_note_read(report->repo, id, &verdict, &problem))
+		bk_common_report_backup(manifest, &verdict, report->host);
+	else if (bk_error_is(&problem, BK_STATE_CORRUPT) ||
+			 bk_error_is(&problem, BK_STATE_UNSUPPORTED))
+		report_unreadable(report->host, id, &problem);
+	else if (!bk_error_is(&problem, BK_STATE_NO_OBJECT))
+	{
+		*err = problem;
+		bk_manifest_free(manifest);
+		return false;
+	}
+	bk_manifest_free(manifest);
+	return true;
+}
+
+static void
+report_unreadable(const BkHost *host, const char *id, const BkError *problem)
+{
+	BkJson	   *record = bk_json_object();
+	char		database[64];
+
+	bk_label_name(id, database);
+	bk_json_put_string(record, "id", id);
+	bk_json_put_string(record, "database", database);
+	bk_json_put_string(record, "state", "bad");
+	bk_json_put_words(record, "problem", problem->message);
+	host->record(host->ctx, "backup", record);
+	bk_json_free(record);
+}

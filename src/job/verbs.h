@@ -1,0 +1,67 @@
+/*
+ * verbs.h
+ *	  Everything that can be done with backups: one function per verb.
+ */
+#ifndef BK_JOB_VERBS_H
+#define BK_JOB_VERBS_H
+
+#include "job/request.h"
+
+/* Create a repository and register the cluster. Record: repository. */
+extern bool bk_job_init(const BkRequest *request, const BkHost *host,
+						BkError *err);
+
+/* Register the cluster in an existing repository. Record: repository. */
+extern bool bk_job_adopt(const BkRequest *request, const BkHost *host,
+						 BkError *err);
+
+/*
+ * Back up a database. Record: backup. Nothing is listed unless every byte is
+ * stored, read back and parsed to its end.
+ */
+extern bool bk_job_backup(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
+/* Report all backups. Records: repository, then backup for each. */
+extern bool bk_job_sync(const BkRequest *request, const BkHost *host,
+						BkError *err);
+
+/* Report one backup with its manifest. Record: manifest. */
+extern bool bk_job_info(const BkRequest *request, const BkHost *host,
+						BkError *err);
+
+/*
+ * Check a backup. Records: check for each thing looked at, then backup with
+ * the new verdict, which is written into the repository. Damage is a record
+ * with "ok" false, not an error: an error means that no verdict was reached.
+ */
+extern bool bk_job_verify(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
+/*
+ * Restore a backup into a new database, or in the place of an old one.
+ * Record: restored. On failure the new database is dropped again and the old
+ * one is as it was.
+ */
+extern bool bk_job_restore(const BkRequest *request, const BkHost *host,
+						   BkError *err);
+
+/*
+ * Delete a backup. Record: deleted. The last good backup of its database
+ * needs "force" (55000).
+ */
+extern bool bk_job_delete(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
+/* Write one decoded stream of a backup, or its SQL, to the output. */
+extern bool bk_job_cat(const BkRequest *request, const BkHost *host,
+					   BkError *err);
+
+/*
+ * Test the installation: programs, login, repository. Records: check for
+ * each. True also if some of them are bad.
+ */
+extern bool bk_job_check(const BkRequest *request, const BkHost *host,
+						 BkError *err);
+
+#endif

@@ -1,0 +1,325 @@
+/*
+ * verify.c
+ *	  Check what is stored, and write the verdict down.
+ *
+ * Level "stored" compares sizes and digests of the stored bytes. "readable"
+ * decodes every stream, parses the archive to its end, compares it with the
+ * contents, and lets pg_restore read its table of contents.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/common.h"
+#include "job/contents.h"
+#include "job/verbs.h"
+#include "repo/layout.h"
+#include "repo/object.h"
+#include "source/archive.h"
+#include "source/load.h"
+
+typedef struct Verify
+{
+	const BkRequest *request;
+	const BkHost *host;
+	BkRepository *repo;
+	BkManifest *manifest;
+	BkIntent   *intent;
+	BkWriter   *lister;			/* pg_restore --list, NULL without */
+	uint64_t	done;
+	char		problem[512];	/* the first one found, or "" */
+} Verify;
+
+/* Position in an archive's data while the contents are compared with it. */
+typedef struct Compare
+{
+	const BkArchive *archive;
+	size_t		next;
+} Compare;
+
+static bool check_level(const BkRequest *request, BkError *err);
+static bool verify_stored(Verify *v, BkError *err);
+static bool verify_readable(Verify *v, BkError *err);
+static bool read_archive(Verify *v, const char *stream, char *detail,
+						 size_t size, BkError *err);
+static bool compare_contents(Verify *v, const BkArchive *archive,
+							 BkError *err);
+static bool compare_line(void *arg, const BkContentsLine *line, BkError *err);
+static bool read_globals(Verify *v, const char *stream, char *detail,
+						 size_t size, BkError *err);
+static bool open_lister(Verify *v, BkError *err);
+static bool forward(void *arg, const void *buf, size_t len, BkError *err);
+static bool judge(Verify *v, const char *name, bool ok, const char *detail,
+				  BkError *err);
+static bool write_verdict(Verify *v, BkError *err);
+static bool tick(void *arg, BkError *err);
+static void log_line(void *arg, const char *line);
+
+bool
+bk_job_verify(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	Verify		v = {.request = request, .host = host};
+	bool		ok;
+
+	ok = check_level(request, err) &&
+		bk_common_need(request->id, "id", err) &&
+		(v.repo = bk_common_open(request, err)) != NULL &&
+		bk_common_announce(request, v.repo, host, &v.intent, err) &&
+		(v.manifest = bk_repository_manifest(v.repo, request->id, err)) != NULL &&
+		(strcmp(request->level, "stored") == 0
+		 ? verify_stored(&v, err) : verify_readable(&v, err)) &&
+		write_verdict(&v, err);
+	bk_intent_end(v.intent);
+	bk_manifest_free(v.manifest);
+	bk_repository_close(v.repo);
+	return ok;
+}
+
+static bool
+check_level(const BkRequest *request, BkError *err)
+{
+	if (strcmp(request->level, "stored") == 0 ||
+		strcmp(request->level, "readable") == 0)
+		return true;
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid level \"%s\"", request->level);
+	return bk_error_hint(err, "Use stored or readable.");
+}
+
+static bool
+verify_stored(Verify *v, BkError *err)
+{
+	for (size_t i = 0; i < v->manifest->object_count; i++)
+	{
+		const BkObject *object = &v->manifest->objects[i];
+		char		detail[128];
+		bool		ok = bk_object_check(v->repo, v->manifest, object, v->host, err);
+
+		snprintf(detail, sizeof(detail), "%llu bytes agree with their SHA-256",
+				 (unsigned long long) object->size);
+		if (!judge(v, object->name, ok, detail, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+verify_readable(Verify *v, BkError *err)
+{
+	static const struct
+	{
+		const char *stream;
+		bool		(*read) (Verify *v, const char *stream, char *detail,
+							 size_t size, BkError *err);
+	}			streams[] = {
+		{BK_STREAM_ARCHIVE, read_archive},
+		{BK_STREAM_GLOBALS, read_globals},
+	};
+	const BkManifest *manifest = v->manifest;
+
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
+	{
+		char		detail[256];
+		bool		ok = streams[i].read(v, streams[i].stream, detail,
+										 sizeof(detail), err);
+
+		if (!judge(v, streams[i].stream, ok, detail, err))
+			return false;
+	}
+
+	/* What belongs to no stream is text that stands there as it is. */
+	for (size_t i = 0; i < manifest->object_count; i++)
+	{
+		const BkObject *object = &manifest->objects[i];
+
+		if (strcmp(object->name, BK_OBJECT_RESTORE) == 0 &&
+			!judge(v, object->name,
+				   bk_object_check(v->repo, manifest, object, v->host, err),
+				   "as it was written", err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+read_archive(Verify *v, const char *stream, char *detail, size_t size,
+			 BkError *err)
+{
+	BkReader   *reader = bk_object_reader(v->repo, v->manifest, stream, err);
+	BkArchive  *archive = NULL;
+	bool		ok;
+
+	v->done = 0;
+	ok = reader != NULL && open_lister(v, err) &&
+		(archive = bk_archive_read(reader, forward, v, err)) != NULL;
+	if (ok && v->lister != NULL)
+		ok = bk_finish(v->lister, err) ||
+			(bk_error_is(err, BK_STATE_SYSTEM) &&
+			 bk_error(err, BK_STATE_CORRUPT, "pg_restore cannot read the table of contents"));
+	ok = ok && compare_contents(v, archive, err);
+	if (ok)
+		snprintf(detail, size, "%llu bytes, %d entries, %zu with data",
+				 (unsigned long long) v->done, archive->entry_count,
+				 archive->data_count);
+	bk_writer_close(v->lister);
+	v->lister = NULL;
+	bk_reader_close(reader);
+	bk_archive_free(archive);
+	return ok;
+}
+
+/* Do the contents name the same tables with the same number of rows? */
+static bool
+compare_contents(Verify *v, const BkArchive *archive, BkError *err)
+{
+	Compare		compare = {.archive = archive};
+	BkReader   *reader = bk_object_reader(v->repo, v->manifest,
+										  BK_STREAM_CONTENTS, err);
+	bool		ok;
+
+	ok = reader != NULL &&
+		bk_contents_read(reader, NULL, compare_line, &compare, err);
+	bk_reader_close(reader);
+	if (ok && compare.next != archive->data_count)
+		ok = bk_error(err, BK_STATE_CORRUPT, "the contents name fewer tables than the archive has");
+	return ok;
+}
+
+static bool
+compare_line(void *arg, const BkContentsLine *line, BkError *err)
+{
+	Compare    *compare = arg;
+	const BkArchiveData *data;
+	const char *name = line->name == NULL ? "large objects" : line->name;
+
+	if (compare->next == compare->archive->data_count)
+		return bk_error(err, BK_STATE_CORRUPT, "the contents name \"%s\", which the archive does not have", name);
+	data = &compare->archive->data[compare->next++];
+	if ((line->name != NULL) == data->is_table &&
+		(!data->is_table || strcmp(line->name, data->name) == 0) &&
+		line->rows == (int64_t) data->rows)
+		return true;
+	bk_error(err, BK_STATE_CORRUPT, "contents and archive do not agree on \"%s\"", name);
+	return bk_error_detail(err, "The contents say %lld rows, the archive has %llu of \"%s\".",
+						   (long long) line->rows,
+						   (unsigned long long) data->rows, data->name);
+}
+
+static bool
+read_globals(Verify *v, const char *stream, char *detail, size_t size,
+			 BkError *err)
+{
+	BkReader   *reader = bk_object_reader(v->repo, v->manifest, stream, err);
+	char		buf[8192];
+	size_t		got = 1;
+	uint64_t	total = 0;
+	bool		ok = reader != NULL;
+
+	while (ok && got > 0)
+	{
+		ok = bk_read(reader, buf, sizeof(buf), &got, err) &&
+			bk_go_on(v->host, err);
+		total += got;
+	}
+	bk_reader_close(reader);
+	if (ok)
+		snprintf(detail, size, "%llu bytes", (unsigned long long) total);
+	return ok;
+}
+
+/* Without pg_restore beside us its opinion is left out. */
+static bool
+open_lister(Verify *v, BkError *err)
+{
+	BkDumpSpec	tool = {
+		.bindir = v->request->bindir,
+		.tick = tick,
+		.log = log_line,
+		.arg = v,
+	};
+	BkLoadSpec	spec = {.tool = &tool, .mode = BK_LOAD_LIST, .output_fd = -1};
+
+	v->lister = bk_load_open(&spec, err);
+	if (v->lister != NULL)
+		return true;
+	if (!bk_error_is(err, BK_STATE_MISSING_FILE))
+		return false;
+	bk_log(v->host, BK_LOG_WARNING, "checked without pg_restore: %s", err->message);
+	return true;
+}
+
+static bool
+forward(void *arg, const void *buf, size_t len, BkError *err)
+{
+	Verify	   *v = arg;
+
+	if (!bk_go_on(v->host, err) ||
+		(v->lister != NULL && !bk_write(v->lister, buf, len, err)))
+		return false;
+	v->done += len;
+	bk_progress(v->host, "verify", v->manifest->id, v->done,
+				v->manifest->plain_size);
+	return true;
+}
+
+/*
+ * Report one check. Damage is a verdict and the work goes on; any other
+ * failure ends it, since it says nothing about the backup.
+ */
+static bool
+judge(Verify *v, const char *name, bool ok, const char *detail, BkError *err)
+{
+	char		problem[2048];
+
+	if (ok)
+	{
+		bk_common_report_check(v->host, name, true, detail, NULL);
+		return true;
+	}
+	if (!bk_error_is(err, BK_STATE_CORRUPT) &&
+		!bk_error_is(err, BK_STATE_MISSING_FILE) &&
+		!bk_error_is(err, BK_STATE_NO_OBJECT))
+		return false;
+	snprintf(problem, sizeof(problem), "%s%s%.900s", err->message,
+			 err->detail[0] == '\0' ? "" : ": ", err->detail);
+	bk_common_report_check(v->host, name, false, problem, NULL);
+	if (v->problem[0] == '\0')
+		snprintf(v->problem, sizeof(v->problem), "%.500s", err->message);
+	return true;
+}
+
+static bool
+write_verdict(Verify *v, BkError *err)
+{
+	const char *problem = v->problem[0] == '\0' ? NULL : v->problem;
+	BkVerdict	verdict;
+	BkError		ignored;
+
+	/* A cluster that may not write here gets its answer all the same. */
+	if (!bk_common_may_write(v->request, v->repo, &ignored))
+	{
+		bk_log(v->host, BK_LOG_WARNING, "the verdict is not recorded: %s",
+			   ignored.message);
+		return true;
+	}
+	if (!bk_note_verdict(v->repo, v->request->id, v->request->level, problem, err) ||
+		!bk_note_read(v->repo, v->request->id, &verdict, err))
+		return false;
+	bk_common_report_backup(v->manifest, &verdict, v->host);
+	return true;
+}
+
+static bool
+tick(void *arg, BkError *err)
+{
+	Verify	   *v = arg;
+
+	return bk_go_on(v->host, err);
+}
+
+static void
+log_line(void *arg, const char *line)
+{
+	Verify	   *v = arg;
+
+	bk_log(v->host, BK_LOG_INFO, "%s", line);
+}
