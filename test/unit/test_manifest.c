@@ -1,0 +1,137 @@
+/*
+ * test_manifest.c
+ *	  Manifests against the vectors, each bad one with its complaint.
+ */
+#include "support.h"
+
+#include "repo/manifest.h"
+
+#define ID	"20261121T100610Z-app-lgf8"
+
+static const struct
+{
+	const char *name;
+	const char *sqlstate;		/* NULL: it is good */
+	const char *words;
+}			vectors[] = {
+	{"good", NULL, NULL},
+	{"good-hard-text", NULL, NULL},
+	{"good-unknown-member", NULL, NULL},
+	{"bad-no-seal", "XX001", "has no valid seal"},
+	{"bad-flipped", "XX001", "does not agree with its seal"},
+	{"bad-cut", "XX001", "manifest/" ID ".json"},
+	{"bad-trailing", "XX001", "manifest/" ID ".json"},
+	{"bad-duplicate-key", "XX001", "duplicate"},
+	{"bad-newer-format", "0A000", "has format version 2"},
+	{"bad-required-feature", "0A000", "requires feature \"time-travel\""},
+	{"bad-other-id", "XX001", "is the manifest of another backup"},
+	{"bad-id-path", "XX001", "invalid id"},
+	{"bad-no-objects", "XX001", "lists no objects"},
+	{"bad-object-path", "XX001", "invalid object name"},
+	{"bad-object-absolute", "XX001", "invalid object name"},
+	{"bad-object-hidden", "XX001", "invalid object name"},
+	{"bad-object-twice", "XX001", "twice"},
+	{"bad-object-digest", "XX001", "invalid digest"},
+	{"bad-negative-size", "XX001", "negative size"},
+	{"bad-overflow", "XX001", "sizes overflow"},
+	{"bad-size-fraction", "XX001", ""},
+	{"bad-time", "XX001", "invalid time"},
+	{"bad-no-database", "XX001", "name"},
+	{"bad-kind-type", "XX001", "kind"},
+	{"bad-deep", "XX001", "manifest/" ID ".json"},
+};
+
+static char *
+read_vector(const char *name, size_t *len)
+{
+	char		path[256];
+	char	   *text = calloc(1, 1024 * 1024);
+	FILE	   *file;
+
+	snprintf(path, sizeof(path), "test/vectors/manifest/%s.json", name);
+	file = fopen(path, "r");
+	if (file == NULL)
+		fail_msg("cannot open %s", path);
+	*len = fread(text, 1, 1024 * 1024 - 1, file);
+	fclose(file);
+	return text;
+}
+
+static void
+agrees_with_vectors(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+	{
+		BkError		err;
+		size_t		len;
+		char	   *text = read_vector(vectors[i].name, &len);
+		BkManifest *manifest = bk_manifest_parse(text, len, ID, &err);
+
+		if (vectors[i].sqlstate == NULL)
+			assert_good(manifest != NULL, &err);
+		else
+		{
+			if (manifest != NULL)
+				fail_msg("%s was taken for good", vectors[i].name);
+			assert_reason(&err, vectors[i].sqlstate, vectors[i].words);
+		}
+		bk_manifest_free(manifest);
+		free(text);
+	}
+}
+
+static void
+reads_its_members(void **state)
+{
+	BkError		err;
+	size_t		len;
+	char	   *text = read_vector("good", &len);
+	BkManifest *manifest = bk_manifest_parse(text, len, ID, &err);
+
+	(void) state;
+	assert_good(manifest != NULL, &err);
+	assert_string_equal(manifest->database, "app");
+	assert_int_equal(manifest->database_oid, 16384);
+	assert_int_equal(manifest->object_count, 5);
+	assert_int_equal(manifest->size, 565220 + 220 + 367 + 573 + 1412);
+	assert_null(manifest->label);
+	assert_true(bk_manifest_has(manifest, "archive.dump"));
+	assert_false(bk_manifest_has(manifest, "archive"));
+	bk_manifest_free(manifest);
+	free(text);
+}
+
+static void
+writes_what_it_read(void **state)
+{
+	BkError		err;
+	size_t		len;
+	char	   *text = read_vector("good-hard-text", &len);
+	BkManifest *manifest = bk_manifest_parse(text, len, ID, &err);
+	char	   *again;
+
+	(void) state;
+	assert_good(manifest != NULL, &err);
+	again = bk_manifest_text(manifest, &err);
+	assert_good(again != NULL, &err);
+	bk_manifest_free(manifest);
+	manifest = bk_manifest_parse(again, strlen(again), ID, &err);
+	assert_good(manifest != NULL, &err);
+	assert_string_equal(manifest->database, "Gr\303\274\303\237e");
+	bk_manifest_free(manifest);
+	free(again);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agrees_with_vectors),
+		cmocka_unit_test(reads_its_members),
+		cmocka_unit_test(writes_what_it_read),
+	};
+
+	return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+}
