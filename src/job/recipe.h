@@ -11,7 +11,7 @@ typedef struct BkRecipe
 {
 	const char *id;
 	const char *content;		/* all, schema, data */
-	const char *codec;			/* zstd:3 */
+	const char *codec;			/* zstd:1 */
 	const BkJson *identity;		/* of the database, as in the manifest */
 	const BkJson *objects;		/* as in the manifest */
 	int			server_version; /* as in server_version_num */

@@ -15,7 +15,7 @@
 #include "core/host.h"
 
 /* Where nothing else is said. */
-#define BK_DEFAULT_COMPRESSION	"zstd:3"
+#define BK_DEFAULT_COMPRESSION	"zstd:1"
 
 typedef struct BkRequest
 {
@@ -29,7 +29,7 @@ typedef struct BkRequest
 	const char *bindir;			/* of pg_dump and its kin */
 
 	/* How. */
-	const char *compression;	/* zstd:3 */
+	const char *compression;	/* zstd:1 */
 	int64_t		jobs;
 	int64_t		part_size;		/* plain bytes per object, 0: default */
 	int64_t		lock_timeout;	/* milliseconds */

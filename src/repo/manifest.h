@@ -34,7 +34,7 @@ typedef struct BkManifest
 	const char *content;		/* all, schema, data */
 	const char *label;			/* NULL: none */
 	const char *database;		/* name */
-	const char *codec;			/* zstd:3 */
+	const char *codec;			/* zstd:1 */
 	const char *system_identifier;
 	int64_t		database_oid;
 	int64_t		server_version; /* as in server_version_num */

@@ -20,7 +20,7 @@ typedef struct BkObjectSpec
 {
 	const char *id;				/* of the backup */
 	const char *stream;			/* archive.dump, ... */
-	const char *codec;			/* zstd:3 */
+	const char *codec;			/* zstd:1 */
 	int			jobs;			/* threads that may be used */
 	uint64_t	part_size;		/* plain bytes per part, 0: 32 GiB */
 } BkObjectSpec;

@@ -33,6 +33,7 @@ static bool is_data_directory(int dir);
 static bool holds_tablespace(int dir);
 static bool is_tablespace_name(const char *name);
 static int	open_folder(const char *path, BkError *err);
+static bool open_error(const char *path, BkError *err);
 static bool check_rights(int fd, const char *path, BkError *err);
 
 int
@@ -167,7 +168,7 @@ real_path(const char *path, bool create, BkError *err)
 		return real;
 	if (errno != ENOENT)
 	{
-		bk_error_errno(err, "could not open directory \"%s\"", path);
+		open_error(path, err);
 		return NULL;
 	}
 	bk_error(err, BK_STATE_MISSING_FILE, "directory \"%s\" does not exist",
@@ -243,7 +244,7 @@ check_one_place(const char *path, const char *place, BkError *err)
 	int			dir = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
-		return bk_error_errno(err, "could not open directory \"%s\"", place);
+		return open_error(place, err);
 	if (is_data_directory(dir))
 		what = "data directory";
 	else if (holds_tablespace(dir))
@@ -320,16 +321,23 @@ open_folder(const char *path, BkError *err)
 {
 	int			fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 && errno == ENOTDIR)
-		bk_error(err, BK_STATE_BAD_ARGUMENT, "\"%s\" is not a directory", path);
-	else if (fd < 0)
-		bk_error_errno(err, "could not open directory \"%s\"", path);
+	if (fd < 0)
+		open_error(path, err);
 	else if (!check_rights(fd, path, err))
 	{
 		close(fd);
 		fd = -1;
 	}
 	return fd;
+}
+
+static bool
+open_error(const char *path, BkError *err)
+{
+	if (errno == ENOTDIR)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT, "\"%s\" is not a directory",
+						path);
+	return bk_error_errno(err, "could not open directory \"%s\"", path);
 }
 
 static bool

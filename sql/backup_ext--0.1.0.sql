@@ -1,0 +1,515 @@
+/*
+ * The SQL objects of backup_ext 0.1.0.
+ *
+ * Tables end in _data and are readable by their owner only; everybody else
+ * reads views. Nobody but a superuser may do anything until it is granted,
+ * except that pg_monitor may read. Texts of errors and URLs of repositories
+ * are NULL for roles without the privileges of pg_read_all_stats.
+ */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION backup_ext" to load this file. \quit
+
+-- tables: a cache of the repository, and the history of runs; never dumped
+
+CREATE SEQUENCE @extschema@.backup_run_number AS bigint;
+COMMENT ON SEQUENCE @extschema@.backup_run_number IS
+'numbers of runs';
+
+CREATE TABLE @extschema@.backup_repository_data (
+    url text PRIMARY KEY,
+    id text NOT NULL,
+    created_at timestamptz,
+    format integer
+);
+COMMENT ON TABLE @extschema@.backup_repository_data IS
+'repositories that this server has seen';
+COMMENT ON COLUMN @extschema@.backup_repository_data.url IS 'where it is, as backup_ext.repository had it';
+COMMENT ON COLUMN @extschema@.backup_repository_data.id IS 'its id, which must be found there again';
+COMMENT ON COLUMN @extschema@.backup_repository_data.created_at IS 'when it was created';
+COMMENT ON COLUMN @extschema@.backup_repository_data.format IS 'version of its format';
+
+CREATE TABLE @extschema@.backup_catalogue_data (
+    repository text NOT NULL,
+    seen_at timestamptz NOT NULL,
+    id text NOT NULL CHECK (length(id) < 231),
+    kind text NOT NULL,
+    database text,
+    database_oid oid,
+    content text,
+    label text,
+    state text NOT NULL CHECK (state IN ('good', 'bad')),
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    system_identifier text,
+    server_version integer,
+    compression text,
+    objects bigint,
+    plain_size bigint,
+    stored_size bigint,
+    verified_at timestamptz,
+    verified_level text,
+    problem text,
+    PRIMARY KEY (repository, id)
+);
+COMMENT ON TABLE @extschema@.backup_catalogue_data IS
+'backups as they were last seen in a repository';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.repository IS 'URL of the repository';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.seen_at IS 'when this row was last compared with the repository';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.id IS 'id of the backup';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.kind IS 'kind of the backup';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.database IS 'database that was backed up';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.database_oid IS 'OID of that database';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.content IS 'all, schema or data';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.label IS 'text of the user';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.state IS 'good or bad';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.started_at IS 'when the backup began';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.finished_at IS 'when the backup was complete';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.system_identifier IS 'cluster that was backed up';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.server_version IS 'version of that cluster, as in server_version_num';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.compression IS 'codec and level';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.objects IS 'number of stored objects';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.plain_size IS 'bytes before compression';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.stored_size IS 'bytes in the repository';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.verified_at IS 'when it was last verified';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.verified_level IS 'level of that verification';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.problem IS 'why it is bad';
+
+CREATE TABLE @extschema@.backup_run_data (
+    run bigint PRIMARY KEY,
+    verb text NOT NULL,
+    kind text,
+    database text,
+    backup_id text,
+    state text NOT NULL
+        CHECK (state IN ('queued', 'running', 'done', 'failed', 'canceled')),
+    requested_by text,
+    requested_at timestamptz NOT NULL,
+    started_at timestamptz,
+    finished_at timestamptz,
+    plain_size bigint,
+    stored_size bigint,
+    sqlstate text,
+    message text,
+    detail text,
+    hint text,
+    result jsonb
+);
+CREATE INDEX backup_run_data_open ON @extschema@.backup_run_data (run)
+    WHERE state IN ('queued', 'running');
+COMMENT ON TABLE @extschema@.backup_run_data IS
+'every run that a worker has begun or that could not be begun';
+COMMENT ON INDEX @extschema@.backup_run_data_open IS
+'finds the runs to close after a restart';
+COMMENT ON COLUMN @extschema@.backup_run_data.run IS 'number of the run';
+COMMENT ON COLUMN @extschema@.backup_run_data.verb IS 'what was to be done';
+COMMENT ON COLUMN @extschema@.backup_run_data.kind IS 'kind of backup, for a backup';
+COMMENT ON COLUMN @extschema@.backup_run_data.database IS 'database to back up or to create';
+COMMENT ON COLUMN @extschema@.backup_run_data.backup_id IS 'backup that was made or used';
+COMMENT ON COLUMN @extschema@.backup_run_data.state IS 'queued, running, done, failed or canceled';
+COMMENT ON COLUMN @extschema@.backup_run_data.requested_by IS 'role that asked for it';
+COMMENT ON COLUMN @extschema@.backup_run_data.requested_at IS 'when it was asked for';
+COMMENT ON COLUMN @extschema@.backup_run_data.started_at IS 'when its worker began';
+COMMENT ON COLUMN @extschema@.backup_run_data.finished_at IS 'when it ended';
+COMMENT ON COLUMN @extschema@.backup_run_data.plain_size IS 'bytes before compression';
+COMMENT ON COLUMN @extschema@.backup_run_data.stored_size IS 'bytes in the repository';
+COMMENT ON COLUMN @extschema@.backup_run_data.sqlstate IS 'SQLSTATE of its error';
+COMMENT ON COLUMN @extschema@.backup_run_data.message IS 'message of its error';
+COMMENT ON COLUMN @extschema@.backup_run_data.detail IS 'detail of its error';
+COMMENT ON COLUMN @extschema@.backup_run_data.hint IS 'hint of its error';
+COMMENT ON COLUMN @extschema@.backup_run_data.result IS 'what it found: the lines of a check';
+
+-- functions that act
+
+CREATE FUNCTION @extschema@.backup_repository_create() RETURNS text
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_repository_create';
+COMMENT ON FUNCTION @extschema@.backup_repository_create() IS
+'creates the repository at backup_ext.repository, an empty place, and returns its id';
+
+CREATE FUNCTION @extschema@.backup_adopt() RETURNS text
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_adopt';
+COMMENT ON FUNCTION @extschema@.backup_adopt() IS
+'lets this cluster write to the repository at backup_ext.repository, and returns its id';
+
+CREATE FUNCTION @extschema@.backup_now(
+    kind text DEFAULT 'logical',
+    database text DEFAULT pg_catalog.current_database(),
+    content text DEFAULT 'all',
+    label text DEFAULT NULL,
+    wait boolean DEFAULT true
+) RETURNS text
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_now';
+COMMENT ON FUNCTION @extschema@.backup_now(text, text, text, text, boolean) IS
+'takes a backup of a database and returns its id; without waiting, returns the number of the run';
+
+CREATE FUNCTION @extschema@.backup_restore(
+    id text,
+    target_database text,
+    replace boolean DEFAULT false,
+    no_owner boolean DEFAULT false,
+    no_privileges boolean DEFAULT false,
+    subscriptions boolean DEFAULT false,
+    wait boolean DEFAULT true
+) RETURNS text
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_restore';
+COMMENT ON FUNCTION @extschema@.backup_restore(text, text, boolean, boolean, boolean, boolean, boolean) IS
+'restores a backup into a database that it creates, and returns the name of that; with replace, a database of that name is kept under another name';
+
+CREATE FUNCTION @extschema@.backup_verify(
+    id text,
+    level text DEFAULT 'readable',
+    OUT check_name text,
+    OUT ok boolean,
+    OUT detail text
+) RETURNS SETOF record
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_verify';
+COMMENT ON FUNCTION @extschema@.backup_verify(text, text) IS
+'checks a backup, remembers the verdict and returns every check; level is stored or readable';
+
+CREATE FUNCTION @extschema@.backup_delete(id text, force boolean DEFAULT false)
+RETURNS boolean
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_delete';
+COMMENT ON FUNCTION @extschema@.backup_delete(text, boolean) IS
+'deletes a backup; the last good one of a database only with force';
+
+CREATE FUNCTION @extschema@.backup_sync(accept boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_sync';
+COMMENT ON FUNCTION @extschema@.backup_sync(boolean) IS
+'reads anew which backups the repository has, and returns their number; with accept, whichever repository is found';
+
+CREATE FUNCTION @extschema@.backup_check(
+    OUT check_name text,
+    OUT ok boolean,
+    OUT detail text,
+    OUT hint text
+) RETURNS SETOF record
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_check';
+COMMENT ON FUNCTION @extschema@.backup_check() IS
+'tests the installation: each line is well, or says what to do';
+
+CREATE FUNCTION @extschema@.backup_cancel(run bigint) RETURNS boolean
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_cancel';
+COMMENT ON FUNCTION @extschema@.backup_cancel(bigint) IS
+'tells a queued or running run to stop; false if there is none of that number';
+
+-- a procedure that ends its transaction cannot have settings of its own
+CREATE PROCEDURE @extschema@.backup_wait(run bigint, timeout interval DEFAULT NULL)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'bk_wait';
+COMMENT ON PROCEDURE @extschema@.backup_wait(bigint, interval) IS
+'waits for the end of a run without holding a snapshot, and raises its error if it failed';
+
+-- functions that serve the views
+
+CREATE FUNCTION @extschema@.backup_run_slots(
+    OUT run bigint,
+    OUT verb text,
+    OUT kind text,
+    OUT database text,
+    OUT backup_id text,
+    OUT state text,
+    OUT requested_by text,
+    OUT requested_at timestamptz,
+    OUT started_at timestamptz,
+    OUT finished_at timestamptz,
+    OUT plain_size bigint,
+    OUT stored_size bigint,
+    OUT sqlstate text,
+    OUT message text,
+    OUT detail text,
+    OUT hint text,
+    OUT phase text,
+    OUT object text,
+    OUT bytes_done bigint,
+    OUT bytes_total bigint,
+    OUT updated_at timestamptz,
+    OUT pid integer
+) RETURNS SETOF record
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_run_slots';
+COMMENT ON FUNCTION @extschema@.backup_run_slots() IS
+'runs that are in shared memory: queued, running, or not yet written to the history';
+
+CREATE FUNCTION @extschema@.backup_repository_is_current(url text) RETURNS boolean
+LANGUAGE C STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_repository_is_current';
+COMMENT ON FUNCTION @extschema@.backup_repository_is_current(text) IS
+'is this URL the present value of backup_ext.repository?';
+
+CREATE FUNCTION @extschema@.backup_installed() RETURNS void
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_installed';
+COMMENT ON FUNCTION @extschema@.backup_installed() IS
+'called by CREATE EXTENSION: says what is left to be done';
+
+-- views
+
+CREATE VIEW @extschema@.backup_run AS
+    SELECT d.run, d.verb, d.kind, d.database, d.backup_id, d.state,
+        d.requested_by, d.requested_at, d.started_at, d.finished_at,
+        d.plain_size, d.stored_size, d.sqlstate,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.message END AS message,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.detail END AS detail,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.hint END AS hint
+    FROM @extschema@.backup_run_data AS d
+    UNION ALL
+    SELECT s.run, s.verb, s.kind, s.database, s.backup_id, s.state,
+        s.requested_by, s.requested_at, s.started_at, s.finished_at,
+        s.plain_size, s.stored_size, s.sqlstate, s.message, s.detail, s.hint
+    FROM @extschema@.backup_run_slots() AS s
+    WHERE NOT EXISTS (SELECT FROM @extschema@.backup_run_data AS d
+                      WHERE d.run OPERATOR(pg_catalog.=) s.run);
+COMMENT ON VIEW @extschema@.backup_run IS
+'every attempt to do something, with its end';
+COMMENT ON COLUMN @extschema@.backup_run.run IS 'number of the run';
+COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, sync, verify, restore, delete or check';
+COMMENT ON COLUMN @extschema@.backup_run.kind IS 'kind of backup, for a backup';
+COMMENT ON COLUMN @extschema@.backup_run.database IS 'database to back up or to create';
+COMMENT ON COLUMN @extschema@.backup_run.backup_id IS 'backup that was made or used';
+COMMENT ON COLUMN @extschema@.backup_run.state IS 'queued, running, done, failed or canceled';
+COMMENT ON COLUMN @extschema@.backup_run.requested_by IS 'role that asked for it';
+COMMENT ON COLUMN @extschema@.backup_run.requested_at IS 'when it was asked for';
+COMMENT ON COLUMN @extschema@.backup_run.started_at IS 'when its worker began';
+COMMENT ON COLUMN @extschema@.backup_run.finished_at IS 'when it ended';
+COMMENT ON COLUMN @extschema@.backup_run.plain_size IS 'bytes before compression';
+COMMENT ON COLUMN @extschema@.backup_run.stored_size IS 'bytes in the repository';
+COMMENT ON COLUMN @extschema@.backup_run.sqlstate IS 'SQLSTATE of its error';
+COMMENT ON COLUMN @extschema@.backup_run.message IS 'message of its error, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_run.detail IS 'detail of its error, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_run.hint IS 'hint of its error, for pg_read_all_stats';
+
+CREATE VIEW @extschema@.backup_progress AS
+    SELECT s.run, s.verb, s.database, s.state, s.phase, s.object,
+        s.bytes_done, s.bytes_total,
+        CASE WHEN s.bytes_done OPERATOR(pg_catalog.<=) s.bytes_total
+            THEN pg_catalog.round(100.0 OPERATOR(pg_catalog.*) s.bytes_done
+                OPERATOR(pg_catalog./) s.bytes_total, 1)
+        END AS percent,
+        s.started_at, s.updated_at, s.pid
+    FROM @extschema@.backup_run_slots() AS s
+    WHERE s.state IN ('queued', 'running');
+COMMENT ON VIEW @extschema@.backup_progress IS
+'runs that are queued or running, as they are at this moment';
+COMMENT ON COLUMN @extschema@.backup_progress.run IS 'number of the run';
+COMMENT ON COLUMN @extschema@.backup_progress.verb IS 'what is being done';
+COMMENT ON COLUMN @extschema@.backup_progress.database IS 'database to back up or to create';
+COMMENT ON COLUMN @extschema@.backup_progress.state IS 'queued or running';
+COMMENT ON COLUMN @extschema@.backup_progress.phase IS 'step of the work';
+COMMENT ON COLUMN @extschema@.backup_progress.object IS 'object of the step';
+COMMENT ON COLUMN @extschema@.backup_progress.bytes_done IS 'bytes done in this step';
+COMMENT ON COLUMN @extschema@.backup_progress.bytes_total IS 'bytes to do in this step, if known';
+COMMENT ON COLUMN @extschema@.backup_progress.percent IS 'part done of this step, if known; the total can be an estimate';
+COMMENT ON COLUMN @extschema@.backup_progress.started_at IS 'when its worker began';
+COMMENT ON COLUMN @extschema@.backup_progress.updated_at IS 'when the program last reported';
+COMMENT ON COLUMN @extschema@.backup_progress.pid IS 'process id of its worker';
+
+CREATE VIEW @extschema@.backup_catalogue AS
+    SELECT
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.repository END AS repository,
+        @extschema@.backup_repository_is_current(d.repository) AS current,
+        d.id, d.kind, d.database, d.content, d.state,
+        d.started_at, d.finished_at, d.plain_size, d.stored_size,
+        d.server_version, d.compression, d.objects,
+        d.verified_at, d.verified_level,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.problem END AS problem,
+        d.label, d.system_identifier, d.seen_at
+    FROM @extschema@.backup_catalogue_data AS d;
+COMMENT ON VIEW @extschema@.backup_catalogue IS
+'backups as they were last seen, also those of repositories that were set before';
+COMMENT ON COLUMN @extschema@.backup_catalogue.repository IS 'URL of the repository, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_catalogue.current IS 'is this the repository that is set now?';
+COMMENT ON COLUMN @extschema@.backup_catalogue.id IS 'id of the backup';
+COMMENT ON COLUMN @extschema@.backup_catalogue.kind IS 'kind of the backup';
+COMMENT ON COLUMN @extschema@.backup_catalogue.database IS 'database that was backed up';
+COMMENT ON COLUMN @extschema@.backup_catalogue.content IS 'all, schema or data';
+COMMENT ON COLUMN @extschema@.backup_catalogue.state IS 'good or bad';
+COMMENT ON COLUMN @extschema@.backup_catalogue.started_at IS 'when the backup began';
+COMMENT ON COLUMN @extschema@.backup_catalogue.finished_at IS 'when the backup was complete';
+COMMENT ON COLUMN @extschema@.backup_catalogue.plain_size IS 'bytes before compression';
+COMMENT ON COLUMN @extschema@.backup_catalogue.stored_size IS 'bytes in the repository';
+COMMENT ON COLUMN @extschema@.backup_catalogue.server_version IS 'version of the cluster, as in server_version_num';
+COMMENT ON COLUMN @extschema@.backup_catalogue.compression IS 'codec and level';
+COMMENT ON COLUMN @extschema@.backup_catalogue.objects IS 'number of stored objects';
+COMMENT ON COLUMN @extschema@.backup_catalogue.verified_at IS 'when it was last verified';
+COMMENT ON COLUMN @extschema@.backup_catalogue.verified_level IS 'level of that verification';
+COMMENT ON COLUMN @extschema@.backup_catalogue.problem IS 'why it is bad, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_catalogue.label IS 'text of the user';
+COMMENT ON COLUMN @extschema@.backup_catalogue.system_identifier IS 'cluster that was backed up';
+COMMENT ON COLUMN @extschema@.backup_catalogue.seen_at IS 'when this row was last compared with the repository';
+
+CREATE FUNCTION @extschema@.backup_list(
+    database text DEFAULT NULL,
+    kind text DEFAULT NULL
+) RETURNS TABLE (
+    id text,
+    kind text,
+    database text,
+    content text,
+    state text,
+    started_at timestamptz,
+    finished_at timestamptz,
+    plain_size bigint,
+    stored_size bigint,
+    ratio numeric,
+    server_version text,
+    compression text,
+    objects bigint,
+    verified_at timestamptz,
+    verified_level text,
+    problem text,
+    label text
+)
+LANGUAGE SQL STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT c.id, c.kind, c.database, c.content, c.state,
+        c.started_at, c.finished_at, c.plain_size, c.stored_size,
+        round(c.plain_size::numeric / nullif(c.stored_size, 0), 2),
+        (c.server_version / 10000)::text || '.' || (c.server_version % 10000)::text,
+        c.compression, c.objects, c.verified_at, c.verified_level,
+        c.problem, c.label
+    FROM @extschema@.backup_catalogue AS c
+    WHERE c.current
+        AND ($1 IS NULL OR c.database = $1)
+        AND ($2 IS NULL OR c.kind = $2)
+    ORDER BY c.started_at DESC, c.id DESC;
+END;
+COMMENT ON FUNCTION @extschema@.backup_list(text, text) IS
+'backups in the repository that is set now, as they were last seen, newest first';
+
+CREATE VIEW @extschema@.backup_status AS
+    WITH good AS (
+        SELECT DISTINCT ON (c.database) c.database, c.id, c.finished_at
+        FROM @extschema@.backup_catalogue AS c
+        WHERE c.current AND c.state OPERATOR(pg_catalog.=) 'good'
+        ORDER BY c.database, c.started_at DESC, c.id DESC
+    ), newest AS (
+        SELECT DISTINCT ON (c.database) c.database, c.id, c.state
+        FROM @extschema@.backup_catalogue AS c
+        WHERE c.current
+        ORDER BY c.database, c.started_at DESC, c.id DESC
+    ), total AS (
+        SELECT c.database, pg_catalog.count(*) AS backups,
+            pg_catalog.sum(c.plain_size)::bigint AS plain_size,
+            pg_catalog.sum(c.stored_size)::bigint AS stored_size,
+            pg_catalog.max(c.verified_at) AS verified_at
+        FROM @extschema@.backup_catalogue AS c
+        WHERE c.current
+        GROUP BY c.database
+    ), attempt AS (
+        SELECT r.database, pg_catalog.max(r.requested_at) AS last_attempt_at,
+            pg_catalog.bool_or(r.state IN ('queued', 'running')) AS running
+        FROM @extschema@.backup_run AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+        GROUP BY r.database
+    ), ended AS (
+        SELECT DISTINCT ON (r.database) r.database, r.state, r.run
+        FROM @extschema@.backup_run AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+            AND r.state NOT IN ('queued', 'running')
+        ORDER BY r.database, r.run DESC
+    ), failure AS (
+        SELECT DISTINCT ON (r.database) r.database, r.finished_at, r.message
+        FROM @extschema@.backup_run AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+            AND r.state IN ('failed', 'canceled')
+        ORDER BY r.database, r.run DESC
+    ), verdict AS (
+        SELECT d.database,
+            CASE
+                WHEN n.state OPERATOR(pg_catalog.=) 'bad' THEN 'critical'
+                WHEN g.id IS NULL THEN 'critical'
+                WHEN e.state IN ('failed', 'canceled') THEN 'warning'
+                ELSE 'ok'
+            END AS state,
+            CASE
+                WHEN n.state OPERATOR(pg_catalog.=) 'bad'
+                    THEN pg_catalog.concat('The newest backup ', n.id, ' is bad.')
+                WHEN g.id IS NULL THEN 'There is no good backup.'
+                WHEN e.state IN ('failed', 'canceled')
+                    THEN pg_catalog.concat('The last attempt, run ', e.run, ', has ',
+                        CASE WHEN e.state OPERATOR(pg_catalog.=) 'failed' THEN 'failed.' ELSE 'been canceled.' END)
+                ELSE 'The last attempt made a good backup.'
+            END AS reason
+        FROM (SELECT t.database FROM total AS t
+              UNION SELECT a.database FROM attempt AS a) AS d
+            LEFT JOIN good AS g ON g.database OPERATOR(pg_catalog.=) d.database
+            LEFT JOIN newest AS n ON n.database OPERATOR(pg_catalog.=) d.database
+            LEFT JOIN ended AS e ON e.database OPERATOR(pg_catalog.=) d.database
+        WHERE d.database IS NOT NULL
+    )
+    SELECT v.database, v.state, v.reason,
+        g.finished_at AS last_success_at,
+        pg_catalog.now() OPERATOR(pg_catalog.-) g.finished_at AS last_success_age,
+        g.id AS last_success_id,
+        a.last_attempt_at,
+        f.finished_at AS last_failure_at,
+        f.message AS last_failure,
+        t.plain_size, t.stored_size,
+        COALESCE(t.backups, 0) AS backups,
+        t.verified_at,
+        COALESCE(a.running, false) AS running
+    FROM verdict AS v
+        LEFT JOIN good AS g ON g.database OPERATOR(pg_catalog.=) v.database
+        LEFT JOIN total AS t ON t.database OPERATOR(pg_catalog.=) v.database
+        LEFT JOIN attempt AS a ON a.database OPERATOR(pg_catalog.=) v.database
+        LEFT JOIN failure AS f ON f.database OPERATOR(pg_catalog.=) v.database;
+COMMENT ON VIEW @extschema@.backup_status IS
+'one row, with a verdict, for each database that has a backup or for which one was tried';
+COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database';
+COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok';
+COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';
+COMMENT ON COLUMN @extschema@.backup_status.last_success_at IS 'when the newest good backup was complete';
+COMMENT ON COLUMN @extschema@.backup_status.last_success_age IS 'time since then: the number to watch';
+COMMENT ON COLUMN @extschema@.backup_status.last_success_id IS 'id of the newest good backup';
+COMMENT ON COLUMN @extschema@.backup_status.last_attempt_at IS 'when a backup was last asked for';
+COMMENT ON COLUMN @extschema@.backup_status.last_failure_at IS 'when an attempt last failed';
+COMMENT ON COLUMN @extschema@.backup_status.last_failure IS 'why, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_status.plain_size IS 'bytes of all its backups before compression';
+COMMENT ON COLUMN @extschema@.backup_status.stored_size IS 'bytes of all its backups in the repository';
+COMMENT ON COLUMN @extschema@.backup_status.backups IS 'number of its backups';
+COMMENT ON COLUMN @extschema@.backup_status.verified_at IS 'when one of them was last verified';
+COMMENT ON COLUMN @extschema@.backup_status.running IS 'is a backup of it queued or running now?';
+
+-- privileges
+
+REVOKE ALL ON @extschema@.backup_repository_data, @extschema@.backup_catalogue_data,
+    @extschema@.backup_run_data, @extschema@.backup_run, @extschema@.backup_progress,
+    @extschema@.backup_catalogue, @extschema@.backup_status FROM PUBLIC;
+REVOKE ALL ON SEQUENCE @extschema@.backup_run_number FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION
+    @extschema@.backup_repository_create(),
+    @extschema@.backup_adopt(),
+    @extschema@.backup_now(text, text, text, text, boolean),
+    @extschema@.backup_list(text, text),
+    @extschema@.backup_verify(text, text),
+    @extschema@.backup_restore(text, text, boolean, boolean, boolean, boolean, boolean),
+    @extschema@.backup_delete(text, boolean),
+    @extschema@.backup_sync(boolean),
+    @extschema@.backup_check(),
+    @extschema@.backup_cancel(bigint),
+    @extschema@.backup_run_slots(),
+    @extschema@.backup_repository_is_current(text),
+    @extschema@.backup_installed()
+FROM PUBLIC;
+REVOKE ALL ON PROCEDURE @extschema@.backup_wait(bigint, interval) FROM PUBLIC;
+
+GRANT SELECT ON @extschema@.backup_run, @extschema@.backup_progress,
+    @extschema@.backup_catalogue, @extschema@.backup_status TO pg_monitor;
+GRANT EXECUTE ON FUNCTION
+    @extschema@.backup_list(text, text),
+    @extschema@.backup_run_slots(),
+    @extschema@.backup_repository_is_current(text)
+TO pg_monitor;
+
+SELECT @extschema@.backup_installed();

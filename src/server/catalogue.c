@@ -1,0 +1,338 @@
+/*
+ * catalogue.c
+ *	  Every statement that writes the extension's tables. Values travel as
+ *	  parameters only; "%s" in a statement is the quoted schema.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "server/catalogue.h"
+#include "server/installation.h"
+
+#define BK_RUN_COLUMNS 17
+
+/* The values of one statement. */
+typedef struct BkValues
+{
+	int			count;
+	Oid			types[BK_RUN_COLUMNS];
+	Datum		values[BK_RUN_COLUMNS];
+	char		nulls[BK_RUN_COLUMNS];
+} BkValues;
+
+/*
+ * Commits need not wait for the disk: the row of a run, which is written last,
+ * does, and by then all that came before is on disk too.
+ */
+static const char *const bk_session_settings[][2] =
+{
+	{"search_path", "pg_catalog, pg_temp"},
+	{"lock_timeout", "30s"},
+	{"statement_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_isolation", "read committed"},
+	{"synchronous_commit", "off"},
+	{"session_replication_role", "origin"},
+	{"client_min_messages", "warning"}
+};
+
+/* --- the statements --- */
+
+static const char bk_sql_write_run[] =
+"INSERT INTO %s.backup_run_data (run, verb, kind, database, backup_id, state,"
+" requested_by, requested_at, started_at, finished_at, plain_size, stored_size,"
+" sqlstate, message, detail, hint, result)"
+" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+" $13, $14, $15, $16, $17::pg_catalog.jsonb)"
+" ON CONFLICT (run) DO UPDATE SET backup_id = excluded.backup_id,"
+" state = excluded.state, finished_at = excluded.finished_at,"
+" plain_size = excluded.plain_size, stored_size = excluded.stored_size,"
+" sqlstate = excluded.sqlstate, message = excluded.message,"
+" detail = excluded.detail, hint = excluded.hint, result = excluded.result";
+
+static const char bk_sql_close_lost_runs[] =
+"UPDATE %s.backup_run_data SET state = 'failed', sqlstate = $1, message = $2,"
+" finished_at = pg_catalog.clock_timestamp()"
+" WHERE state IN ('queued', 'running')"
+" AND NOT run IN (SELECT s.run FROM %s.backup_run_slots() AS s)";
+
+static const char bk_sql_find_repository[] =
+"SELECT id FROM %s.backup_repository_data WHERE url = $1";
+
+static const char bk_sql_forget_other_repository[] =
+"DELETE FROM %s.backup_catalogue_data AS c"
+" USING %s.backup_repository_data AS r"
+" WHERE c.repository = $1 AND r.url = $1 AND r.id <> $2 ->> 'id'";
+
+static const char bk_sql_put_repository[] =
+"INSERT INTO %s.backup_repository_data (url, id, created_at, format)"
+" SELECT $1, e.id, e.created_at, e.format"
+" FROM pg_catalog.jsonb_to_record($2)"
+" AS e (id text, created_at timestamptz, format integer)"
+" ON CONFLICT (url) DO UPDATE SET id = excluded.id,"
+" created_at = excluded.created_at, format = excluded.format";
+
+static const char bk_sql_insert_backup[] =
+"INSERT INTO %s.backup_catalogue_data"
+" SELECT $1, pg_catalog.clock_timestamp(), e.*"
+" FROM pg_catalog.jsonb_to_record($2)"
+" AS e (id text, kind text, database text, database_oid oid, content text,"
+" label text, state text, started_at timestamptz, finished_at timestamptz,"
+" system_identifier text, server_version integer, compression text,"
+" objects bigint, plain_size bigint, stored_size bigint,"
+" verified_at timestamptz, verified_level text, problem text)"
+" ON CONFLICT (repository, id) DO NOTHING";
+
+static const char bk_sql_replace_backup[] =
+"DELETE FROM %s.backup_catalogue_data"
+" WHERE repository = $1 AND id = $2 ->> 'id'";
+
+static const char bk_sql_remove_backup[] =
+"DELETE FROM %s.backup_catalogue_data"
+" WHERE repository = $1 AND id = $2";
+
+static const char bk_sql_remove_unseen[] =
+"DELETE FROM %s.backup_catalogue_data"
+" WHERE repository = $1 AND seen_at < $2";
+
+static MemoryContext bk_catalogue_begin(void);
+static void bk_catalogue_commit(MemoryContext caller);
+static void bk_catalogue_execute(const char *statement, BkValues *values);
+static void bk_values_add(BkValues *values, Oid type, Datum value, bool is_null);
+static void bk_values_add_text(BkValues *values, const char *text);
+static void bk_values_add_time(BkValues *values, TimestampTz time);
+static void bk_values_add_size(BkValues *values, int64 size);
+
+void
+bk_catalogue_prepare_session(void)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(bk_session_settings); i++)
+		SetConfigOption(bk_session_settings[i][0], bk_session_settings[i][1],
+						PGC_SUSET, PGC_S_SESSION);
+}
+
+bool
+bk_catalogue_is_installed(void)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	bool		installed = OidIsValid(get_extension_oid("backup_ext", true));
+
+	bk_catalogue_commit(caller);
+	return installed;
+}
+
+void
+bk_catalogue_write_run(const BkRun *run, const char *checks)
+{
+	const BkOutcome *outcome = &run->outcome;
+	bool		failed = run->state == BK_RUN_DONE && !outcome->ok;
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	(void) set_config_option("synchronous_commit", "local", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	bk_values_add(&values, INT8OID, Int64GetDatum(run->run), false);
+	bk_values_add_text(&values, run->verb);
+	bk_values_add_text(&values, run->kind);
+	bk_values_add_text(&values, run->database);
+	bk_values_add_text(&values, run->backup_id);
+	bk_values_add_text(&values, bk_run_state_name(run));
+	bk_values_add_text(&values, run->requested_by);
+	bk_values_add_time(&values, run->requested_at);
+	bk_values_add_time(&values, run->started_at);
+	bk_values_add_time(&values, run->finished_at);
+	bk_values_add_size(&values, run->plain_size);
+	bk_values_add_size(&values, run->stored_size);
+	bk_values_add_text(&values, failed ? outcome->sqlstate : NULL);
+	bk_values_add_text(&values, failed ? outcome->message : NULL);
+	bk_values_add_text(&values, failed ? outcome->detail : NULL);
+	bk_values_add_text(&values, failed ? outcome->hint : NULL);
+	bk_values_add_text(&values, checks);
+	bk_catalogue_execute(bk_sql_write_run, &values);
+	bk_catalogue_commit(caller);
+}
+
+/*
+ * The slots are looked at after the snapshot was taken, since a run has its
+ * slot before its row: no run that has just begun is taken for a lost one.
+ */
+void
+bk_catalogue_close_lost_runs(void)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, "57P01");
+	bk_values_add_text(&values, "the server was restarted while this run was in progress");
+	bk_catalogue_execute(bk_sql_close_lost_runs, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_find_repository(BkRepository *repository)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	repository->id[0] = '\0';
+	bk_values_add_text(&values, repository->url);
+	bk_catalogue_execute(bk_sql_find_repository, &values);
+	if (SPI_processed == 1)
+		bk_text_copy(repository->id, sizeof(repository->id),
+					 SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_put_repository(const char *url, Jsonb *event)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
+	bk_catalogue_execute(bk_sql_forget_other_repository, &values);
+	bk_catalogue_execute(bk_sql_put_repository, &values);
+	bk_catalogue_commit(caller);
+}
+
+/* Another session may put the same backup at this moment: one row is enough. */
+void
+bk_catalogue_put_backup(const char *url, Jsonb *event)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
+	bk_catalogue_execute(bk_sql_replace_backup, &values);
+	bk_catalogue_execute(bk_sql_insert_backup, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_remove_backup(const char *url, const char *id)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add_text(&values, id);
+	bk_catalogue_execute(bk_sql_remove_backup, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_remove_unseen(const char *url, TimestampTz since)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add_time(&values, since);
+	bk_catalogue_execute(bk_sql_remove_unseen, &values);
+	bk_catalogue_commit(caller);
+}
+
+/* --- one transaction --- */
+
+/* Returns the memory context that bk_catalogue_commit is to bring back. */
+static MemoryContext
+bk_catalogue_begin(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	return caller;
+}
+
+static void
+bk_catalogue_commit(MemoryContext caller)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(true);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Puts the schema wherever the statement has "%s", and executes it. */
+static void
+bk_catalogue_execute(const char *statement, BkValues *values)
+{
+	BkInstallation installation;
+	StringInfoData sql;
+	const char *part = statement;
+	const char *place;
+	int			code;
+
+	bk_installation_find(&installation);
+	if (!installation.found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"backup_ext\" is not installed in this database any more")));
+	initStringInfo(&sql);
+	while ((place = strstr(part, "%s")) != NULL)
+	{
+		appendBinaryStringInfo(&sql, part, place - part);
+		appendStringInfoString(&sql, installation.schema);
+		part = place + 2;
+	}
+	appendStringInfoString(&sql, part);
+
+	code = SPI_execute_with_args(sql.data, values->count, values->types,
+								 values->values, values->nulls, false, 0);
+	if (code < 0)
+		elog(ERROR, "catalogue statement failed: %s", SPI_result_code_string(code));
+	CommandCounterIncrement();
+}
+
+/* --- values --- */
+
+static void
+bk_values_add(BkValues *values, Oid type, Datum value, bool is_null)
+{
+	Assert(values->count < BK_RUN_COLUMNS);
+	values->types[values->count] = type;
+	values->values[values->count] = value;
+	values->nulls[values->count] = is_null ? 'n' : ' ';
+	values->count++;
+}
+
+/* No text and an empty text are both stored as NULL. */
+static void
+bk_values_add_text(BkValues *values, const char *text)
+{
+	bool		is_null = text == NULL || text[0] == '\0';
+
+	bk_values_add(values, TEXTOID,
+				  is_null ? (Datum) 0 : CStringGetTextDatum(text), is_null);
+}
+
+static void
+bk_values_add_time(BkValues *values, TimestampTz time)
+{
+	bk_values_add(values, TIMESTAMPTZOID, TimestampTzGetDatum(time), time == 0);
+}
+
+static void
+bk_values_add_size(BkValues *values, int64 size)
+{
+	bk_values_add(values, INT8OID, Int64GetDatum(size), size < 0);
+}

@@ -1,0 +1,57 @@
+/*
+ * catalogue.h
+ *	  What workers write into the extension's tables. The repository is the
+ *	  truth; these tables are a cache of it, and the history of runs.
+ *
+ * Every function here is one short transaction of its own, raises an error if
+ * it fails, and leaves the caller's memory context current.
+ */
+#ifndef BK_SERVER_CATALOGUE_H
+#define BK_SERVER_CATALOGUE_H
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
+#include "server/shared.h"
+
+/* The repository of a run, as the tables know it. */
+typedef struct BkRepository
+{
+	const char *url;
+	char		id[64];			/* empty: not known */
+} BkRepository;
+
+/*
+ * Prepares a worker's session: safe search_path, bounded waits for locks, no
+ * waiting for standbys, whatever is set for the database.
+ */
+extern void bk_catalogue_prepare_session(void);
+
+/* Is the extension installed in this database? */
+extern bool bk_catalogue_is_installed(void);
+
+/* Writes the row of a run as it is now; checks may be NULL, else a JSON text. */
+extern void bk_catalogue_write_run(const BkRun *run, const char *checks);
+
+/* Closes rows of runs that are under way in the table, but not in this server. */
+extern void bk_catalogue_close_lost_runs(void);
+
+/* Looks up the id of the repository at repository->url. */
+extern void bk_catalogue_find_repository(BkRepository *repository);
+
+/*
+ * Remembers what was said about the repository at a URL in a "repository"
+ * event. A new id means another repository: what is known of the old one goes.
+ */
+extern void bk_catalogue_put_repository(const char *url, Jsonb *event);
+
+/* Adds or replaces a backup by a "backup" event. */
+extern void bk_catalogue_put_backup(const char *url, Jsonb *event);
+
+/* Takes a backup out. */
+extern void bk_catalogue_remove_backup(const char *url, const char *id);
+
+/* Takes out the backups that a sync, begun at the given time, has not seen. */
+extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since);
+
+#endif							/* BK_SERVER_CATALOGUE_H */

@@ -1,0 +1,46 @@
+/*
+ * compat.h
+ *	  Every difference between the PostgreSQL versions that backup_ext is
+ *	  built for. No other file looks at PG_VERSION_NUM.
+ */
+#ifndef BK_SERVER_COMPAT_H
+#define BK_SERVER_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "storage/latch.h"
+#if PG_VERSION_NUM >= 180000
+#include "storage/waiteventset.h"
+#endif
+
+#if PG_VERSION_NUM < 150000
+#error "backup_ext needs PostgreSQL 15 or newer"
+#endif
+
+/* 18 lets a module say its name and version in pg_get_loaded_modules() */
+#if PG_VERSION_NUM >= 180000
+#define BK_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "backup_ext", .version = BK_VERSION)
+#else
+#define BK_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* 18 renamed its own word for this, and moved it to the front */
+#define BK_NORETURN __attribute__((noreturn))
+
+/* 17 ties a set to a resource owner; ours is freed by hand in every version */
+#if PG_VERSION_NUM >= 170000
+#define BkCreateWaitEventSet(nevents) CreateWaitEventSet(NULL, (nevents))
+#else
+#define BkCreateWaitEventSet(nevents) \
+	CreateWaitEventSet(CurrentMemoryContext, (nevents))
+#endif
+
+/*
+ * Is the client still there? The same in all versions, but libpq/libpq.h
+ * includes the header of Kerberos, which an extension's build need not have.
+ */
+extern bool pq_check_connection(void);
+
+#endif							/* BK_SERVER_COMPAT_H */

@@ -1,0 +1,283 @@
+/*
+ * launcher.c
+ *	  Starts a worker for each queued run, and a recorder when rows are to be
+ *	  written that no run's worker can write.
+ *
+ * The launcher is connected to no database, so that none is kept from being
+ * dropped, renamed or used as a template. The postmaster starts it when
+ * recovery has ended: a standby has no launcher until it is promoted. It is
+ * told nothing about the end of its workers (only connected processes are),
+ * so it looks at them several times a second while one is starting or ending;
+ * else it sleeps without a timeout, and whoever wants something wakes it.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "server/launcher.h"
+#include "server/settings.h"
+#include "server/shared.h"
+
+#define BK_LAUNCHER_LOOK_MS 100 /* while a worker is starting or ending */
+#define BK_RECORDER_RETRY_MS 5000
+#define BK_RECORDER_RETRY_MAX_MS 60000
+#define BK_LAUNCHER_RESTART_S 5
+
+/* A worker that was asked for and whose process has not ended yet. */
+typedef struct BkRunWorker
+{
+	BackgroundWorkerHandle *handle; /* NULL: this entry is free */
+	int			slot;
+	int64		run;
+} BkRunWorker;
+
+typedef struct BkLauncher
+{
+	BkRunWorker workers[BK_SLOTS];
+	BackgroundWorkerHandle *recorder;	/* set while there is one */
+	TimestampTz recorder_not_before;
+	int			recorder_pause_ms;
+} BkLauncher;
+
+static void bk_launcher_start_runs(BkLauncher *launcher);
+static BkRunWorker *bk_launcher_free_entry(BkLauncher *launcher);
+static void bk_launcher_start_run(BkRunWorker *worker, int slot);
+static void bk_launcher_look_at_workers(BkLauncher *launcher);
+static bool bk_launcher_is_running(const BkRunWorker *worker);
+static void bk_launcher_keep_recorder(BkLauncher *launcher);
+static long bk_launcher_timeout(BkLauncher *launcher);
+static bool bk_launcher_start_worker(const char *name, const char *function,
+									 int slot, int64 run,
+									 BackgroundWorkerHandle **handle);
+static bool bk_launcher_has_stopped(BackgroundWorkerHandle **handle);
+
+void
+bk_launcher_register(void)
+{
+	BackgroundWorker worker = {0};
+
+	snprintf(worker.bgw_name, BGW_MAXLEN, "backup_ext launcher");
+	snprintf(worker.bgw_type, BGW_MAXLEN, "backup_ext launcher");
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "backup_ext");
+	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name),
+			 "bk_launcher_main");
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BK_LAUNCHER_RESTART_S;
+	RegisterBackgroundWorker(&worker);
+}
+
+void
+bk_launcher_main(Datum arg)
+{
+	BkLauncher	launcher = {0};
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+	launcher.recorder_pause_ms = BK_RECORDER_RETRY_MS;
+	bk_shared_launcher_attach();
+
+	while (!ShutdownRequestPending)
+	{
+		long		timeout;
+
+		bk_launcher_look_at_workers(&launcher);
+		bk_launcher_start_runs(&launcher);
+		bk_launcher_keep_recorder(&launcher);
+
+		timeout = bk_launcher_timeout(&launcher);
+		WaitLatch(MyLatch,
+				  WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
+				  (timeout >= 0 ? WL_TIMEOUT : 0),
+				  timeout, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+
+	/* status 1 lets the postmaster start it again if the server goes on */
+	proc_exit(1);
+}
+
+static void
+bk_launcher_start_runs(BkLauncher *launcher)
+{
+	BkRunWorker *worker;
+	int			slot;
+
+	while ((worker = bk_launcher_free_entry(launcher)) != NULL &&
+		   (slot = bk_shared_next(bk_setting_max_runs)) >= 0)
+		bk_launcher_start_run(worker, slot);
+}
+
+/*
+ * A worker whose run is over but whose process is not still takes a place of
+ * max_worker_processes, so it counts.
+ */
+static BkRunWorker *
+bk_launcher_free_entry(BkLauncher *launcher)
+{
+	int			i;
+
+	for (i = 0; i < bk_setting_max_runs; i++)
+	{
+		if (launcher->workers[i].handle == NULL)
+			return &launcher->workers[i];
+	}
+	return NULL;
+}
+
+/* A run that cannot start fails at once: its caller must not wait for luck. */
+static void
+bk_launcher_start_run(BkRunWorker *worker, int slot)
+{
+	BkRun	   *run = palloc(sizeof(BkRun));
+	BkOutcome	outcome;
+	char		name[BGW_MAXLEN];
+
+	bk_shared_read(slot, run);
+	worker->slot = slot;
+	worker->run = run->run;
+	snprintf(name, sizeof(name), "backup_ext run " INT64_FORMAT, run->run);
+	if (!bk_launcher_start_worker(name, "bk_run_main", slot, run->run,
+								  &worker->handle))
+	{
+		bk_outcome_fail(&outcome, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+						"no background worker is free for run " INT64_FORMAT, run->run);
+		bk_outcome_detail(&outcome, "All %d places of \"max_worker_processes\" are taken.",
+						  max_worker_processes);
+		bk_outcome_hint(&outcome, "Raise \"max_worker_processes\" and restart the server: ALTER SYSTEM SET max_worker_processes = %d;",
+						max_worker_processes + bk_setting_max_runs + 2);
+		bk_outcome_report(&outcome, LOG);
+		bk_shared_finish(slot, &outcome, false);
+	}
+	pfree(run);
+}
+
+/* Fails the runs whose worker ended before it could take its run over. */
+static void
+bk_launcher_look_at_workers(BkLauncher *launcher)
+{
+	BkRun	   *run = palloc(sizeof(BkRun));
+	BkOutcome	outcome;
+	int			i;
+
+	for (i = 0; i < BK_SLOTS; i++)
+	{
+		BkRunWorker *worker = &launcher->workers[i];
+
+		if (worker->handle == NULL || !bk_launcher_has_stopped(&worker->handle))
+			continue;
+		if (!bk_shared_read(worker->slot, run) ||
+			run->run != worker->run || run->state != BK_RUN_STARTING)
+			continue;
+		bk_outcome_fail(&outcome, ERRCODE_INSUFFICIENT_RESOURCES,
+						"the worker of run " INT64_FORMAT " could not start", run->run);
+		bk_outcome_hint(&outcome, "The server log says why.");
+		bk_outcome_report(&outcome, LOG);
+		bk_shared_finish(worker->slot, &outcome, false);
+	}
+	pfree(run);
+}
+
+/* Is the run of this worker at work, so that there is nothing to look for? */
+static bool
+bk_launcher_is_running(const BkRunWorker *worker)
+{
+	BkRun	   *run = palloc(sizeof(BkRun));
+	bool		running = bk_shared_read(worker->slot, run) &&
+		run->run == worker->run && run->state == BK_RUN_RUNNING;
+
+	pfree(run);
+	return running;
+}
+
+/* Starts a recorder when there is need of one, less often if it is in vain. */
+static void
+bk_launcher_keep_recorder(BkLauncher *launcher)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (launcher->recorder != NULL &&
+		!bk_launcher_has_stopped(&launcher->recorder))
+		return;
+	if (!bk_shared_needs_recorder())
+	{
+		launcher->recorder_pause_ms = BK_RECORDER_RETRY_MS;
+		launcher->recorder_not_before = 0;
+		return;
+	}
+	if (now < launcher->recorder_not_before)
+		return;
+	bk_launcher_start_worker("backup_ext recorder", "bk_recorder_main", 0, 0,
+							 &launcher->recorder);
+	launcher->recorder_not_before =
+		TimestampTzPlusMilliseconds(now, launcher->recorder_pause_ms);
+	launcher->recorder_pause_ms = Min(launcher->recorder_pause_ms * 2,
+									  BK_RECORDER_RETRY_MAX_MS);
+}
+
+/* Returns the time until the next look in milliseconds; -1: none is needed. */
+static long
+bk_launcher_timeout(BkLauncher *launcher)
+{
+	int			i;
+
+	if (launcher->recorder != NULL)
+		return BK_LAUNCHER_LOOK_MS;
+	for (i = 0; i < BK_SLOTS; i++)
+	{
+		if (launcher->workers[i].handle != NULL &&
+			!bk_launcher_is_running(&launcher->workers[i]))
+			return BK_LAUNCHER_LOOK_MS;
+	}
+	if (!bk_shared_needs_recorder())
+		return -1;
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+										   launcher->recorder_not_before);
+}
+
+static bool
+bk_launcher_start_worker(const char *name, const char *function,
+						 int slot, int64 run, BackgroundWorkerHandle **handle)
+{
+	BackgroundWorker worker = {0};
+
+	snprintf(worker.bgw_name, BGW_MAXLEN, "%s", name);
+	snprintf(worker.bgw_type, BGW_MAXLEN, "backup_ext %s",
+			 run > 0 ? "run" : "recorder");
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "backup_ext");
+	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name),
+			 "%s", function);
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = Int32GetDatum(slot);
+	memcpy(worker.bgw_extra, &run, sizeof(run));
+	return RegisterDynamicBackgroundWorker(&worker, handle);
+}
+
+/* If the worker has stopped, frees its handle. */
+static bool
+bk_launcher_has_stopped(BackgroundWorkerHandle **handle)
+{
+	pid_t		pid;
+
+	if (GetBackgroundWorkerPid(*handle, &pid) != BGWH_STOPPED)
+		return false;
+	pfree(*handle);
+	*handle = NULL;
+	return true;
+}

@@ -1,0 +1,231 @@
+/*
+ * request.c
+ *	  Builds requests to the program. An argument is sent only to the verbs
+ *	  that know it, since the program refuses what it does not understand.
+ */
+#include "postgres.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "postmaster/postmaster.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "server/request.h"
+#include "server/settings.h"
+
+#define BK_ID_TIME_LENGTH 17	/* 20261121T101500Z and a hyphen */
+#define BK_ID_RANDOM_LENGTH 4
+
+static void bk_request_append(BkRun *run, const StringInfo argument);
+static void bk_request_text(StringInfo line, const char *name, const char *value);
+static char *bk_request_utf8(const char *text);
+static char *bk_request_conninfo(void);
+static const char *bk_request_socket_directory(void);
+static void bk_request_conninfo_word(StringInfo conninfo, const char *keyword,
+									 const char *value);
+
+/*
+ * YYYYMMDDTHHMMSSZ-NAME-RRRR, where NAME is made of letters, digits, "_", ".",
+ * "-" and percent-encoded bytes, and R of lower-case letters and digits.
+ */
+bool
+bk_request_is_id(const char *text)
+{
+	static const char pattern[] = "ddddddddTddddddZ-";
+	Size		length = strlen(text);
+	const char *c = text;
+	const char *random = text + length - BK_ID_RANDOM_LENGTH;
+	int			i;
+
+	if (length < BK_ID_TIME_LENGTH + 1 + 1 + BK_ID_RANDOM_LENGTH ||
+		length >= BK_ID_SIZE - 1)
+		return false;
+	for (i = 0; i < BK_ID_TIME_LENGTH; i++, c++)
+	{
+		if (pattern[i] == 'd' ? !(*c >= '0' && *c <= '9') : *c != pattern[i])
+			return false;
+	}
+	for (; c < random - 1; c++)
+	{
+		if (*c == '%' && random - 1 - c > 2 &&
+			strspn(c + 1, "0123456789ABCDEF") >= 2)
+			c += 2;
+		else if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+				   (*c >= '0' && *c <= '9') || strchr("_.-", *c) != NULL))
+			return false;
+	}
+	return *c == '-' &&
+		strspn(random, "abcdefghijklmnopqrstuvwxyz0123456789") == BK_ID_RANDOM_LENGTH;
+}
+
+/* --- the caller's part --- */
+
+BkRun *
+bk_request_new(const char *verb)
+{
+	BkRun	   *run = palloc0(sizeof(BkRun));
+
+	bk_text_copy(run->verb, sizeof(run->verb), verb);
+	/* whoever called, also through functions that act as their owner */
+	bk_text_copy(run->requested_by, sizeof(run->requested_by),
+				 GetUserNameFromId(GetOuterUserId(), false));
+	run->requested_at = GetCurrentTimestamp();
+	run->plain_size = -1;
+	run->stored_size = -1;
+	return run;
+}
+
+void
+bk_request_add_text(BkRun *run, const char *name, const char *value)
+{
+	StringInfoData argument;
+
+	initStringInfo(&argument);
+	bk_request_text(&argument, name, value);
+	bk_request_append(run, &argument);
+}
+
+void
+bk_request_add_number(BkRun *run, const char *name, int64 value)
+{
+	StringInfoData argument;
+
+	initStringInfo(&argument);
+	appendStringInfo(&argument, ", \"%s\": " INT64_FORMAT, name, value);
+	bk_request_append(run, &argument);
+}
+
+void
+bk_request_add_bool(BkRun *run, const char *name, bool value)
+{
+	StringInfoData argument;
+
+	initStringInfo(&argument);
+	appendStringInfo(&argument, ", \"%s\": %s", name, value ? "true" : "false");
+	bk_request_append(run, &argument);
+}
+
+static void
+bk_request_append(BkRun *run, const StringInfo argument)
+{
+	Size		length = strlen(run->arguments);
+
+	if (length + argument->len >= sizeof(run->arguments))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the arguments of the request are too long")));
+	memcpy(run->arguments + length, argument->data, argument->len + 1);
+}
+
+/* --- the worker's part --- */
+
+char *
+bk_request_line(const BkRun *run, const BkRepository *repository)
+{
+	bool		is_backup = strcmp(run->verb, "backup") == 0;
+	char		system_identifier[32];
+	StringInfoData line;
+
+	snprintf(system_identifier, sizeof(system_identifier), UINT64_FORMAT,
+			 GetSystemIdentifier());
+	initStringInfo(&line);
+	appendStringInfo(&line, "{\"protocol\": 1, \"run\": " INT64_FORMAT
+					 ", \"verb\": \"%s\", \"arguments\": {\"jobs\": %d",
+					 run->run, run->verb, bk_setting_jobs);
+	bk_request_text(&line, "repository", repository->url);
+	if (strcmp(run->verb, "init") != 0 && repository->id[0] != '\0')
+		bk_request_text(&line, "repository_id", repository->id);
+	bk_request_text(&line, "system_identifier", system_identifier);
+	bk_request_text(&line, "conninfo", bk_request_conninfo());
+	if (bk_setting_role[0] != '\0')
+		bk_request_text(&line, "role", bk_setting_role);
+	bk_request_text(&line, "home", bk_setting_database);
+	if (is_backup)
+	{
+		bk_request_text(&line, "compression", bk_setting_compression);
+		appendStringInfo(&line, ", \"lock_timeout\": %d, \"blocking_limit\": %d",
+						 bk_setting_lock_timeout, bk_setting_blocking_limit);
+	}
+	appendStringInfo(&line, "%s}}\n", run->arguments);
+	return line.data;
+}
+
+/* Appends a member; every member follows another one. */
+static void
+bk_request_text(StringInfo line, const char *name, const char *value)
+{
+	appendStringInfo(line, ", \"%s\": ", name);
+	escape_json(line, bk_request_utf8(value));
+}
+
+/* A name may come from a database of another encoding: look at it anyway. */
+static char *
+bk_request_utf8(const char *text)
+{
+	char	   *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	pg_verify_mbstr(PG_UTF8, utf8, strlen(utf8), false);
+	return utf8;
+}
+
+/* How the program connects: as set, or through the server's own socket. */
+static char *
+bk_request_conninfo(void)
+{
+	StringInfoData conninfo;
+	struct passwd *user;
+	char		port[16];
+
+	if (bk_setting_conninfo[0] != '\0')
+		return bk_setting_conninfo;
+	user = getpwuid(geteuid());
+	snprintf(port, sizeof(port), "%d", PostPortNumber);
+	initStringInfo(&conninfo);
+	bk_request_conninfo_word(&conninfo, "host", bk_request_socket_directory());
+	bk_request_conninfo_word(&conninfo, "port", port);
+	if (user != NULL)
+		bk_request_conninfo_word(&conninfo, "user", user->pw_name);
+	return conninfo.data;
+}
+
+static const char *
+bk_request_socket_directory(void)
+{
+	const char *setting = GetConfigOption("unix_socket_directories", true, false);
+	List	   *directories = NIL;
+	const char *first;
+
+	if (setting == NULL ||
+		!SplitDirectoriesString(pstrdup(setting), ',', &directories) ||
+		directories == NIL)
+		return "localhost";
+	first = linitial(directories);
+	if (first[0] == '/' || first[0] == '@')
+		return first;
+	return psprintf("%s/%s", DataDir, first);
+}
+
+/* Quotes a value as libpq wants it (libpq docs, "Connection Strings"). */
+static void
+bk_request_conninfo_word(StringInfo conninfo, const char *keyword,
+						 const char *value)
+{
+	appendStringInfo(conninfo, "%s%s='", conninfo->len > 0 ? " " : "", keyword);
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '\'' || *value == '\\')
+			appendStringInfoChar(conninfo, '\\');
+		appendStringInfoChar(conninfo, *value);
+	}
+	appendStringInfoChar(conninfo, '\'');
+}

@@ -1,0 +1,283 @@
+/*
+ * run.c
+ *	  The worker that carries out one run: it writes the run's row, lets the
+ *	  program do the work, and writes how it ended. While the program works the
+ *	  worker holds no transaction, snapshot or lock, and handles every
+ *	  interrupt. Whatever happens here ends as a failed run, and the process
+ *	  with status 0 or 1: any other would restart the server.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "server/catalogue.h"
+#include "server/child.h"
+#include "server/event.h"
+#include "server/request.h"
+#include "server/run.h"
+#include "server/settings.h"
+#include "server/shared.h"
+
+#define BK_LOG_LINES_MAX 1000	/* a program gone mad must not fill the disk */
+
+/* All of one run; lives in TopMemoryContext until the process ends. */
+typedef struct BkWork
+{
+	int			slot;
+	BkRun		run;			/* a copy, see bk_work_refresh */
+	BkRepository repository;
+	BkReport	report;
+	BkChild		child;
+	BkOutcome	outcome;
+	TimestampTz program_started_at;
+	int			log_lines;		/* that were relayed */
+	bool		finished;		/* the slot is no longer ours */
+} BkWork;
+
+static BkWork *bk_work_new(int slot);
+static void bk_work_abandon(int code, Datum arg);
+static void bk_work_carry_out(BkWork *work);
+static void bk_work_do(BkWork *work);
+static void bk_work_relay(BkWork *work);
+static void bk_work_succeed(BkWork *work);
+static bool bk_work_record(BkWork *work);
+static void bk_work_catch(BkOutcome *outcome, MemoryContext context);
+static void bk_work_refresh(BkWork *work);
+static void bk_work_on_event(void *arg, char *line, int length);
+static void bk_work_on_log(void *arg, const char *line);
+static bool bk_work_stop_wanted(void *arg);
+
+void
+bk_run_main(Datum arg)
+{
+	int64		run;
+	BkWork	   *work;
+
+	memcpy(&run, MyBgworkerEntry->bgw_extra, sizeof(run));
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	/* take the run over before anything can fail */
+	if (!bk_shared_attach(DatumGetInt32(arg), run))
+		return;
+	work = bk_work_new(DatumGetInt32(arg));
+	before_shmem_exit(bk_work_abandon, PointerGetDatum(work));
+
+	BackgroundWorkerInitializeConnection(bk_setting_database, NULL, 0);
+	bk_catalogue_prepare_session();
+	bk_work_carry_out(work);
+}
+
+static BkWork *
+bk_work_new(int slot)
+{
+	BkWork	   *work = MemoryContextAllocZero(TopMemoryContext, sizeof(BkWork));
+
+	work->slot = slot;
+	work->child.out.fd = -1;
+	work->child.err.fd = -1;
+	bk_work_refresh(work);
+	return work;
+}
+
+/*
+ * Called when this process ends. If that is before the run has ended, nobody
+ * is left to end it: the program is stopped, the caller is told, and the
+ * recorder will write the row.
+ */
+static void
+bk_work_abandon(int code, Datum arg)
+{
+	BkWork	   *work = (BkWork *) DatumGetPointer(arg);
+
+	bk_child_stop(&work->child);
+	if (work->finished)
+		return;
+	bk_outcome_fail(&work->outcome, ERRCODE_ADMIN_SHUTDOWN,
+					"the worker of run " INT64_FORMAT " was ended", work->run.run);
+	bk_outcome_hint(&work->outcome, "The server log says why.");
+	work->finished = true;
+	bk_shared_finish(work->slot, &work->outcome, false);
+}
+
+/* The whole life of a run. */
+static void
+bk_work_carry_out(BkWork *work)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool		recorded;
+
+	PG_TRY();
+	{
+		bk_work_do(work);
+	}
+	PG_CATCH();
+	{
+		bk_work_catch(&work->outcome, context);
+	}
+	PG_END_TRY();
+	bk_child_stop(&work->child);
+	recorded = bk_work_record(work);
+	work->finished = true;
+	bk_shared_finish(work->slot, &work->outcome, recorded);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
+bk_work_do(BkWork *work)
+{
+	char	   *request;
+
+	/* let the row be seen before anything is done */
+	pgstat_report_activity(STATE_RUNNING,
+						   psprintf("run " INT64_FORMAT ": %s %s", work->run.run,
+									work->run.verb, work->run.database));
+	bk_catalogue_write_run(&work->run, NULL);
+
+	/* the caller has looked at the setting, but it may have changed */
+	work->repository.url = MemoryContextStrdup(TopMemoryContext,
+											   bk_setting_repository);
+	bk_catalogue_find_repository(&work->repository);
+	bk_report_init(&work->report, work->slot, work->run.verb,
+				   work->repository.url);
+
+	/* encodings are looked up in catalogs */
+	StartTransactionCommand();
+	request = MemoryContextStrdup(TopMemoryContext,
+								  bk_request_line(&work->run, &work->repository));
+	CommitTransactionCommand();
+
+	/* let the program work */
+	work->program_started_at = GetCurrentTimestamp();
+	bk_child_start(&work->child, request);
+	bk_work_relay(work);
+
+	/* say how it went */
+	bk_work_refresh(work);
+	bk_report_conclude(&work->report, work->child.status, work->run.cancel,
+					   &work->outcome);
+	if (work->outcome.ok)
+		bk_work_succeed(work);
+	else
+		ereport(LOG,
+				(errmsg("run " INT64_FORMAT " failed: %s",
+						work->run.run, work->outcome.message),
+				 work->outcome.detail[0] != '\0' ?
+				 errdetail_internal("%s", work->outcome.detail) : 0));
+}
+
+static void
+bk_work_relay(BkWork *work)
+{
+	BkChildHost host;
+
+	host.event = bk_work_on_event;
+	host.log = bk_work_on_log;
+	host.stop_wanted = bk_work_stop_wanted;
+	host.arg = work;
+	bk_child_relay(&work->child, &host);
+}
+
+/* What remains to be done for some verbs when the program has succeeded. */
+static void
+bk_work_succeed(BkWork *work)
+{
+	if (strcmp(work->run.verb, "sync") != 0)
+		return;
+	bk_catalogue_remove_unseen(work->repository.url, work->program_started_at);
+	snprintf(work->outcome.result, sizeof(work->outcome.result), INT64_FORMAT,
+			 work->report.backups);
+}
+
+/* Writes the final row; false if that is left to the recorder. */
+static bool
+bk_work_record(BkWork *work)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool recorded = false;
+	BkOutcome	ignored;
+
+	bk_work_refresh(work);
+	work->run.state = BK_RUN_DONE;
+	work->run.outcome = work->outcome;
+	work->run.finished_at = GetCurrentTimestamp();
+	PG_TRY();
+	{
+		bk_catalogue_write_run(&work->run,
+							   work->report.url == NULL ? NULL :
+							   bk_report_checks(&work->report));
+		recorded = true;
+	}
+	PG_CATCH();
+	{
+		bk_work_catch(&ignored, context);
+	}
+	PG_END_TRY();
+	return recorded;
+}
+
+/* Logs the error that was caught, and takes it as an outcome. */
+static void
+bk_work_catch(BkOutcome *outcome, MemoryContext context)
+{
+	ErrorData  *error;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	error_context_stack = NULL;
+	EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	MemoryContextSwitchTo(context);
+	bk_outcome_from_error(outcome, error);
+	FreeErrorData(error);
+	RESUME_INTERRUPTS();
+}
+
+static void
+bk_work_refresh(BkWork *work)
+{
+	bk_shared_read(work->slot, &work->run);
+}
+
+/* --- callbacks of the relay --- */
+
+static void
+bk_work_on_event(void *arg, char *line, int length)
+{
+	BkWork	   *work = arg;
+
+	bk_report_take(&work->report, line, length);
+}
+
+static void
+bk_work_on_log(void *arg, const char *line)
+{
+	BkWork	   *work = arg;
+
+	if (work->log_lines > BK_LOG_LINES_MAX)
+		return;
+	if (work->log_lines++ == BK_LOG_LINES_MAX)
+		line = "what else the program says on standard error is not logged";
+	ereport(LOG,
+			(errmsg_internal("run " INT64_FORMAT ": %s", work->run.run, line)));
+}
+
+static bool
+bk_work_stop_wanted(void *arg)
+{
+	BkWork	   *work = arg;
+
+	bk_work_refresh(work);
+	return work->run.cancel;
+}

@@ -1,0 +1,174 @@
+/*
+ * settings.c
+ *	  All settings of backup_ext in one block. No setting ever holds a secret:
+ *	  secrets are files, and a setting may name such a file.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "server/settings.h"
+
+#define BK_MAX_RUNS 64
+#define BK_DAY_MS (24 * 60 * 60 * 1000)
+
+char	   *bk_setting_database;
+char	   *bk_setting_repository;
+char	   *bk_setting_compression;
+char	   *bk_setting_conninfo;
+char	   *bk_setting_role;
+int			bk_setting_jobs;
+int			bk_setting_max_runs = 4;
+int			bk_setting_lock_timeout;
+int			bk_setting_blocking_limit;
+
+/* The codecs and their highest level; none has no level. */
+static const struct
+{
+	const char *name;
+	int			max_level;
+}			bk_codecs[] =
+{
+	{"none", 0},
+	{"lz4", 12},
+	{"gzip", 9},
+	{"zstd", 19}
+};
+
+static bool bk_settings_check_repository(char **value, void **extra,
+										 GucSource source);
+static bool bk_settings_check_compression(char **value, void **extra,
+										  GucSource source);
+static bool bk_settings_check_conninfo(char **value, void **extra,
+									   GucSource source);
+
+void
+bk_settings_define(void)
+{
+	DefineCustomStringVariable("backup_ext.database",
+							   "Sets the database in which backup_ext keeps its tables.",
+							   NULL, &bk_setting_database, "postgres",
+							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.repository",
+							   "Sets the URL of the backup repository.",
+							   NULL, &bk_setting_repository, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_repository, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.compression",
+							   "Sets the compression of new backups.",
+							   "none, or one of lz4, gzip and zstd, with a level after a colon.",
+							   &bk_setting_compression, "zstd:1",
+							   PGC_SIGHUP, 0,
+							   bk_settings_check_compression, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.conninfo",
+							   "Sets how the backup program connects to this server.",
+							   "A libpq connection string without a database name; empty means the server's own socket.",
+							   &bk_setting_conninfo, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_conninfo, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.role",
+							   "Sets the role that the backup program takes after login.",
+							   NULL, &bk_setting_role, "",
+							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.jobs",
+							"Sets how many threads one run may use.",
+							NULL, &bk_setting_jobs, 2, 1, 64,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.lock_timeout",
+							"Sets how long a backup waits for a table lock.",
+							NULL, &bk_setting_lock_timeout, 60 * 1000, 1, BK_DAY_MS,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.blocking_limit",
+							"Sets for how long a backup may keep other sessions waiting before it gives up.",
+							"Zero means that it never gives up.",
+							&bk_setting_blocking_limit, 60 * 1000, 0, BK_DAY_MS,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("backup_ext.max_runs",
+								"Sets how many runs work at the same time.",
+								NULL, &bk_setting_max_runs, 4, 1, BK_MAX_RUNS,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("backup_ext");
+}
+
+/*
+ * Looks at the shape only, since a server must start also when the place of
+ * its repository is away.
+ */
+static bool
+bk_settings_check_repository(char **value, void **extra, GucSource source)
+{
+	const char *prefix = "file:///";
+	const char *c;
+
+	if ((*value)[0] == '\0')
+		return true;
+	for (c = *value; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < 0x20 || *c == 0x7f)
+		{
+			GUC_check_errdetail("A repository URL has no control characters.");
+			return false;
+		}
+	}
+	if (strncmp(*value, prefix, strlen(prefix)) != 0 ||
+		(*value)[strlen(prefix)] == '\0')
+	{
+		GUC_check_errdetail("A repository is given as \"file://\" and an absolute path.");
+		GUC_check_errhint("For example: ALTER SYSTEM SET backup_ext.repository = 'file:///backup/main';");
+		return false;
+	}
+	return true;
+}
+
+/* Takes "codec" or "codec:level". */
+static bool
+bk_settings_check_compression(char **value, void **extra, GucSource source)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(bk_codecs); i++)
+	{
+		Size		length = strlen(bk_codecs[i].name);
+		const char *rest = *value + length;
+		char		again[8];
+
+		if (strncmp(*value, bk_codecs[i].name, length) != 0)
+			continue;
+		if (*rest == '\0')
+			return true;
+		if (*rest != ':' || strlen(rest) > 3)
+			continue;
+		/* printing the level again tells "03", "+3" and "3x" from "3" */
+		snprintf(again, sizeof(again), ":%d", atoi(rest + 1));
+		if (strcmp(rest, again) == 0 &&
+			atoi(rest + 1) >= 1 && atoi(rest + 1) <= bk_codecs[i].max_level)
+			return true;
+	}
+	GUC_check_errdetail("Compression is one of none, lz4[:1..12], gzip[:1..9] and zstd[:1..19].");
+	return false;
+}
+
+/*
+ * Refuses a password: every user of the server's files would see it. The
+ * message is our own, since the usual one would show it in the log.
+ */
+static bool
+bk_settings_check_conninfo(char **value, void **extra, GucSource source)
+{
+	const char *c;
+
+	for (c = *value; *c != '\0'; c++)
+	{
+		if (pg_strncasecmp(c, "password", strlen("password")) == 0 ||
+			strncmp(c, "://", strlen("://")) == 0)
+		{
+			GUC_check_errmsg("invalid value for parameter \"%s\"", "backup_ext.conninfo");
+			GUC_check_errdetail("The connection string must be made of keywords and values, and must not hold a password.");
+			GUC_check_errhint("Name a file that holds the password: passfile='/path/to/pgpass', or a service: service='name'.");
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,26 @@
+/*
+ * settings.h
+ *	  The settings backup_ext.* as variables. Values are used, and shown to
+ *	  users, only by those who may see them: repository and conninfo are
+ *	  superuser-only.
+ */
+#ifndef BK_SERVER_SETTINGS_H
+#define BK_SERVER_SETTINGS_H
+
+extern char *bk_setting_database;	/* name of the home database */
+extern char *bk_setting_repository; /* URL; empty: none */
+extern char *bk_setting_compression;
+extern char *bk_setting_conninfo;	/* empty: the server's own socket */
+extern char *bk_setting_role;	/* empty: no SET ROLE */
+extern int	bk_setting_jobs;
+extern int	bk_setting_max_runs;
+extern int	bk_setting_lock_timeout;	/* milliseconds */
+extern int	bk_setting_blocking_limit;	/* milliseconds; 0: never */
+
+/*
+ * Defines the settings and reserves their prefix. Those that need a restart
+ * are defined only while the server preloads its libraries.
+ */
+extern void bk_settings_define(void);
+
+#endif							/* BK_SERVER_SETTINGS_H */

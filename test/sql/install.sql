@@ -1,0 +1,112 @@
+--
+-- What CREATE EXTENSION makes, and who may do what with it
+--
+\set VERBOSITY default
+CREATE SCHEMA "Odd Name";
+CREATE EXTENSION backup_ext SCHEMA "Odd Name";
+
+-- every member
+SELECT pg_catalog.pg_describe_object(classid, objid, objsubid) AS member
+FROM pg_catalog.pg_depend
+WHERE refclassid = 'pg_catalog.pg_extension'::regclass
+    AND refobjid = (SELECT oid FROM pg_catalog.pg_extension WHERE extname = 'backup_ext')
+    AND deptype = 'e' AND classid <> 'pg_catalog.pg_type'::regclass
+ORDER BY pg_catalog.pg_describe_object(classid, objid, objsubid) COLLATE "C";
+
+-- every member has a comment, and every column of a table or view too
+SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS without_comment
+FROM pg_catalog.pg_depend AS d
+WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass
+    AND d.refobjid = (SELECT oid FROM pg_catalog.pg_extension WHERE extname = 'backup_ext')
+    AND d.deptype = 'e'
+    AND d.classid <> 'pg_catalog.pg_type'::regclass
+    AND pg_catalog.obj_description(d.objid, d.classid::regclass::text) IS NULL
+UNION ALL
+SELECT a.attrelid::regclass::text || '.' || a.attname
+FROM pg_catalog.pg_attribute AS a
+    JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+WHERE c.relnamespace = '"Odd Name"'::regnamespace
+    AND c.relkind IN ('r', 'v') AND a.attnum > 0
+    AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL;
+
+-- it cannot be moved, and its tables are not part of a dump
+SELECT extrelocatable, extversion, extconfig
+FROM pg_catalog.pg_extension WHERE extname = 'backup_ext';
+ALTER EXTENSION backup_ext SET SCHEMA public;
+
+-- nobody is let in by default, and pg_monitor may read
+CREATE ROLE regress_backup_plain;
+CREATE ROLE regress_backup_monitor IN ROLE pg_monitor;
+CREATE ROLE regress_backup_operator;
+GRANT USAGE ON SCHEMA "Odd Name" TO regress_backup_plain, regress_backup_monitor,
+    regress_backup_operator;
+GRANT EXECUTE ON FUNCTION "Odd Name".backup_now(text, text, text, text, boolean)
+    TO regress_backup_operator;
+SELECT p.proname,
+    has_function_privilege('regress_backup_plain', p.oid, 'EXECUTE') AS plain,
+    has_function_privilege('regress_backup_monitor', p.oid, 'EXECUTE') AS monitor,
+    has_function_privilege('regress_backup_operator', p.oid, 'EXECUTE') AS operator
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = '"Odd Name"'::regnamespace
+ORDER BY p.proname COLLATE "C";
+SELECT c.relname, r.rolname,
+    has_table_privilege(r.oid, c.oid, 'SELECT') AS reads,
+    has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') AS writes
+FROM pg_catalog.pg_class AS c, pg_catalog.pg_roles AS r
+WHERE c.relnamespace = '"Odd Name"'::regnamespace AND c.relkind IN ('r', 'v')
+    AND r.rolname IN ('regress_backup_plain', 'regress_backup_monitor')
+ORDER BY c.relname COLLATE "C", r.rolname COLLATE "C";
+
+SET ROLE regress_backup_plain;
+SELECT "Odd Name".backup_now();
+SELECT * FROM "Odd Name".backup_status;
+RESET ROLE;
+SET ROLE regress_backup_operator;
+SELECT "Odd Name".backup_now(label => repeat('x', 201));
+SELECT "Odd Name".backup_delete('20261121T101500Z-app-7x2m');
+RESET ROLE;
+SET ROLE regress_backup_monitor;
+SELECT count(*) FROM "Odd Name".backup_status;
+SELECT count(*) FROM "Odd Name".backup_progress;
+SELECT count(*) FROM "Odd Name".backup_list();
+UPDATE "Odd Name".backup_run_data SET state = 'done';
+RESET ROLE;
+
+-- texts of errors are for pg_read_all_stats
+INSERT INTO "Odd Name".backup_run_data
+    (run, verb, kind, database, state, requested_by, requested_at, finished_at,
+     sqlstate, message, detail, hint)
+VALUES (-1, 'backup', 'logical', 'regress_none', 'failed', 'regress',
+    '2026-11-21 10:15:00+00', '2026-11-21 10:16:00+00', '58030', 'm', 'd', 'h');
+GRANT SELECT ON "Odd Name".backup_run, "Odd Name".backup_status TO regress_backup_plain;
+GRANT EXECUTE ON FUNCTION "Odd Name".backup_run_slots(),
+    "Odd Name".backup_repository_is_current(text) TO regress_backup_plain;
+SET ROLE regress_backup_plain;
+SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;
+SELECT database, state, reason, last_failure FROM "Odd Name".backup_status
+WHERE database = 'regress_none';
+RESET ROLE;
+SET ROLE regress_backup_monitor;
+SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;
+SELECT database, state, reason, last_failure FROM "Odd Name".backup_status
+WHERE database = 'regress_none';
+RESET ROLE;
+
+-- settings: no unknown ones, and a URL is for superusers
+SET backup_ext.nonsense = 1;
+SET ROLE regress_backup_plain;
+\set VERBOSITY sqlstate
+SHOW backup_ext.repository;
+SHOW backup_ext.conninfo;
+SHOW backup_ext.compression;
+RESET ROLE;
+
+DROP EXTENSION backup_ext;
+DROP SCHEMA "Odd Name";
+DROP ROLE regress_backup_plain, regress_backup_monitor, regress_backup_operator;
+
+-- objects of others are not taken over
+CREATE SCHEMA regress_backup;
+CREATE TABLE regress_backup.backup_run_data (run bigint);
+CREATE EXTENSION backup_ext SCHEMA regress_backup;
+DROP SCHEMA regress_backup CASCADE;
