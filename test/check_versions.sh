@@ -1,0 +1,35 @@
+#!/bin/sh
+# check_versions.sh MAKE VER... - build, install and test the extension on
+# other major versions of PostgreSQL, which test/versions.sh unpacks.
+set -u
+
+make=$1
+shift
+work=$(mktemp -d "${TMPDIR:-/tmp}/backup_ext-versions-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+TALLY=${TALLY:-$PWD/build/tally}
+export TALLY
+status=0
+for ver in "$@"; do
+	if ! sh test/run.sh "unpack-$ver" sh test/versions.sh "$ver"; then
+		status=1
+		continue
+	fi
+	PG_CONFIG=$(sh test/versions.sh "$ver")
+	export PG_CONFIG
+
+	# The program's objects are good for every version and come along.
+	mkdir "$work/$ver"
+	tar -c --exclude=./.git --exclude=./build/san --exclude=./build/fuzz --exclude=./build/log . |
+		tar -x -C "$work/$ver"
+	sh test/run.sh "build-$ver" "$make" -C "$work/$ver" PG_CONFIG="$PG_CONFIG" all install ||
+		{ status=1; continue; }
+	for target in regress tap; do
+		"$make" --no-print-directory -C "$work/$ver" PG_CONFIG="$PG_CONFIG" $target || status=1
+	done
+	rm -rf "${work:?}/$ver"
+done
+exit $status

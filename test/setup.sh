@@ -1,0 +1,49 @@
+#!/bin/sh
+# setup.sh - install what is needed to build and test on Debian 12.
+#
+# Does nothing if everything is there. Installing needs root. Existing
+# PostgreSQL clusters are left alone, and none is created.
+set -eu
+
+packages="
+	gcc make pkg-config libc6-dev
+	postgresql-15 postgresql-server-dev-15 libpq-dev
+	libjansson-dev libssl-dev zlib1g-dev libzstd-dev liblz4-dev
+	libcmocka-dev clang libclang-rt-dev libipc-run-perl perl
+	zstd lz4 gzip patchelf curl ca-certificates time strace procps"
+
+missing=
+for package in $packages; do
+	case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+		*" installed") ;;
+		*) missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "setup.sh: these packages are missing; as root: apt-get install$missing" >&2
+	exit 1
+fi
+
+# Debian's package starts a cluster of its own when it is first installed. A
+# test has no business there, so that is turned off for this installation.
+setting=/etc/postgresql-common/createcluster.d/backup_ext-setup.conf
+if ! dpkg-query -W -f '${Status}' postgresql-15 2>/dev/null | grep -q ' installed'; then
+	mkdir -p "${setting%/*}"
+	echo "create_main_cluster = false" >"$setting"
+	trap 'rm -f "$setting"' EXIT
+	trap 'exit 130' INT TERM HUP
+fi
+
+echo "setup.sh: installing$missing"
+log=$(mktemp)
+# shellcheck disable=SC2086
+if ! { apt-get -q update &&
+	DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing; } \
+	>"$log" 2>&1 </dev/null; then
+	tail -n 30 "$log" >&2
+	rm -f "$log"
+	exit 1
+fi
+rm -f "$log"
