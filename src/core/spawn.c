@@ -247,7 +247,10 @@ reset_signals(void)
 	struct sigaction standard = {.sa_handler = SIG_DFL};
 	sigset_t	none;
 
-	/* The few that cannot be set need no reset. */
+	/*
+	 * SIGKILL and SIGSTOP cannot be set and need no reset; the C library keeps
+	 * two more to itself.
+	 */
 	for (int number = 1; number < NSIG; number++)
 		sigaction(number, &standard, NULL);
 	sigemptyset(&none);

@@ -27,6 +27,7 @@ bk_seal_put(BkJson *object, BkError *err)
 	BkJson	   *seal;
 
 	bk_json_put_int(object, "format", FORMAT_VERSION);
+	bk_json_remove(object, "seal");
 	if (!seal_value(object, hex, err))
 		return false;
 	seal = bk_json_object();

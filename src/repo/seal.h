@@ -13,7 +13,7 @@
 
 #include "core/json.h"
 
-/* Put the member "seal" into an object, over all its other members. */
+/* Put the member "seal" into an object, in place of any it has. */
 extern bool bk_seal_put(BkJson *object, BkError *err);
 
 /*
