@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/signals.h"
 #include "core/buf.h"
 #include "core/child.h"
 
@@ -29,6 +30,8 @@ static bool take_login(const char *directory, BkRequest *request,
 					   BkError *err);
 static bool take_identity(const char *directory, BkRequest *request,
 						  BkError *err);
+static bool tick(void *arg, BkError *err);
+static void drop_line(void *arg, const char *line);
 
 bool
 bk_datadir_read(const char *directory, BkRequest *request, BkError *err)
@@ -159,13 +162,15 @@ read_setting(const char *bindir, const char *directory, const char *name,
 {
 	static char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
 	char		program[VALUE_SIZE];
-	char	   *argv[] = {"postgres", "-C", (char *) name, "-D", (char *) directory, NULL};
+	char	   *argv[] = {program, "-C", (char *) name, "-D", (char *) directory, NULL};
 	BkChildSpec spec = {
 		.program = program,
 		.argv = argv,
 		.envp = environment,
 		.input = BK_CHILD_NULL,
 		.output = BK_CHILD_PIPE,
+		.tick = tick,
+		.log = drop_line,
 	};
 	char		text[VALUE_SIZE];
 	size_t		len = 0;
@@ -174,6 +179,7 @@ read_setting(const char *bindir, const char *directory, const char *name,
 	BkChild    *child;
 	bool		ok = true;
 
+	/* The server finds its own files by the path that it is called with. */
 	snprintf(program, sizeof(program), "%s/postgres", bindir);
 	child = bk_child_spawn(&spec, err);
 	if (child == NULL)
@@ -192,4 +198,19 @@ read_setting(const char *bindir, const char *directory, const char *name,
 	text[strcspn(text, "\n")] = '\0';
 	*value = ok && status == 0 && text[0] != '\0' ? strdup(text) : NULL;
 	return ok;
+}
+
+static bool
+tick(void *arg, BkError *err)
+{
+	(void) arg;
+	return !bk_signals_stop() || bk_error(err, BK_STATE_CANCELED, "canceled");
+}
+
+/* What "postgres -C" complains of is in the error, if it is one. */
+static void
+drop_line(void *arg, const char *line)
+{
+	(void) arg;
+	(void) line;
 }

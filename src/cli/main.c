@@ -14,6 +14,7 @@
 #include "cli/report.h"
 #include "cli/signals.h"
 
+#define PROGRAM			"pg_backup_ext"
 #define EXIT_USAGE		2
 
 #define OPTION_JSON		1000
@@ -107,6 +108,8 @@ parse_options(const BkCommand *command, int argc, char **argv,
 	struct option list[OPTION_COUNT];
 	int			found;
 
+	/* getopt names the program in its messages. */
+	argv[0] = PROGRAM;
 	list_options(command, list);
 	while ((found = getopt_long(argc, argv, "D:", list, NULL)) != -1)
 	{
@@ -214,6 +217,8 @@ run(const BkCommand *command, BkRequest *request, const Options *options)
 	bk_report_end(&report);
 	if (!ok)
 		bk_report_error(&report, &err);
+	if (!ok && bk_error_is(&err, BK_STATE_BAD_ARGUMENT))
+		fprintf(stderr, "Try \"pg_backup_ext %s --help\".\n", command->name);
 	return ok && !report.bad ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

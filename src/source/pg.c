@@ -82,7 +82,7 @@ bk_pg_connect(const BkPgTarget *target, BkError *err)
 	if (PQstatus(pg->conn) != CONNECTION_OK)
 	{
 		set_server_error(NULL, pg->conn, err);
-		bk_error_hint(err, "SELECT * FROM backup_check(); tests the login. Set backup_ext.conninfo if the server is reached in another way.");
+		bk_error_hint(err, "The server must run, and pg_hba.conf must let this login in. To log in in another way, set backup_ext.conninfo, or --conninfo for the program.");
 	}
 	else if (start_session(pg, target, err))
 		return pg;
