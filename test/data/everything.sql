@@ -15,8 +15,10 @@
 -- Left out because a dump and restore does not keep them as they are:
 --   columns added to an inheritance parent after the child (order of columns),
 --   hash partitions on enums (rows change partition), varchar IN lists in
---   constraints (text of the expression changes once), label providers.
+--   constraints (text of the expression changes once).
+-- Not here either: security labels, which need a provider in the server.
 \set ON_ERROR_STOP on
+\set QUIET on
 \pset pager off
 \pset footer off
 \encoding UTF8
