@@ -26,8 +26,10 @@ bk_signals_install(void)
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++)
 		sigaction(stopping[i], &action, NULL);
+	/* These come back as errors of write(). */
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool

@@ -17,7 +17,27 @@
 
 #include "core/utf8.h"
 
-static const char *state_of_errno(int code);
+/* What a number of the system means for users, and what they can do. */
+typedef struct Meaning
+{
+	int			code;
+	const char *sqlstate;
+	const char *hint;
+} Meaning;
+
+static const Meaning meanings[] = {
+	{ENOSPC, BK_STATE_DISK_FULL, "Free space there and try again."},
+	{EDQUOT, BK_STATE_DISK_FULL, "Free space there, or raise the quota, and try again."},
+	{ENOENT, BK_STATE_MISSING_FILE, ""},
+	{EACCES, BK_STATE_NO_RIGHT, "Give the user that runs the server or this program rights there, and on every directory above."},
+	{EPERM, BK_STATE_NO_RIGHT, ""},
+	{EROFS, BK_STATE_NO_RIGHT, "Mount the file system for writing."},
+	{ENOMEM, BK_STATE_NO_MEMORY, ""},
+};
+
+static const Meaning other_meaning = {0, BK_STATE_IO, ""};
+
+static const Meaning *meaning_of(int code);
 static void put_text(char *target, size_t size, const char *fmt, va_list args)
 			__attribute__((format(printf, 3, 0)));
 static void put_clean(char *target, size_t size, const char *text);
@@ -68,7 +88,8 @@ bk_error_errno(BkError *err, const char *fmt,...)
 	va_start(args, fmt);
 	put_text(text, sizeof(text), fmt, args);
 	va_end(args);
-	return bk_error(err, state_of_errno(code), "%s: %s", text, strerror(code));
+	bk_error(err, meaning_of(code)->sqlstate, "%s: %s", text, strerror(code));
+	return bk_error_hint(err, "%s", meaning_of(code)->hint);
 }
 
 bool
@@ -83,25 +104,15 @@ bk_error_is(const BkError *err, const char *sqlstate)
 	return strcmp(err->sqlstate, sqlstate) == 0;
 }
 
-static const char *
-state_of_errno(int code)
+static const Meaning *
+meaning_of(int code)
 {
-	switch (code)
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 	{
-		case ENOSPC:
-		case EDQUOT:
-			return BK_STATE_DISK_FULL;
-		case ENOENT:
-			return BK_STATE_MISSING_FILE;
-		case EACCES:
-		case EPERM:
-		case EROFS:
-			return BK_STATE_NO_RIGHT;
-		case ENOMEM:
-			return BK_STATE_NO_MEMORY;
-		default:
-			return BK_STATE_IO;
+		if (meanings[i].code == code)
+			return &meanings[i];
 	}
+	return &other_meaning;
 }
 
 static void

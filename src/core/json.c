@@ -83,7 +83,7 @@ bk_json_put_string(BkJson *object, const char *key, const char *value)
 void
 bk_json_put_words(BkJson *object, const char *key, const char *words)
 {
-	char	   *copy = strdup(words);
+	char	   *copy = words != NULL ? strdup(words) : NULL;
 	char	   *at = copy;
 
 	while (at != NULL && *at != '\0')

@@ -22,8 +22,11 @@ typedef struct Newest
 	char		key[BK_KEY_SIZE];
 } Newest;
 
+static bool find_newest(BkRepository *repo, const char *id, Newest *newest,
+						BkError *err);
 static bool note_found(void *arg, const char *key, const BkObjectStat *stat,
 					   BkError *err);
+static void move_behind(int64_t *seconds, const Newest *newest);
 
 bool
 bk_note_verdict(BkRepository *repo, const char *id, const char *level,
@@ -36,12 +39,15 @@ bk_note_verdict(BkRepository *repo, const char *id, const char *level,
 	char		name[64];
 	char		key[BK_KEY_SIZE];
 	int64_t		seconds = bk_clock_now();
+	Newest		newest;
 	BkJson	   *json;
 
-	if (!bk_random_label(random, 4, err))
+	if (!bk_random_label(random, 4, err) ||
+		!find_newest(repo, id, &newest, err))
 		return false;
-	bk_clock_format_compact(seconds, compact);
 	bk_clock_format(seconds, now);
+	move_behind(&seconds, &newest);
+	bk_clock_format_compact(seconds, compact);
 	snprintf(name, sizeof(name), "%s-%s-%s", compact, kind, random);
 	bk_layout_note(key, id, name);
 
@@ -59,13 +65,11 @@ bool
 bk_note_read(BkRepository *repo, const char *id, BkVerdict *verdict,
 			 BkError *err)
 {
-	char		folder[BK_KEY_SIZE];
-	Newest		newest = {.key = ""};
+	Newest		newest;
 	BkJson	   *json;
 
 	memset(verdict, 0, sizeof(*verdict));
-	bk_layout_notes(folder, id);
-	if (!bk_storage_list(repo->storage, folder, note_found, &newest, err))
+	if (!find_newest(repo, id, &newest, err))
 		return false;
 	if (newest.key[0] == '\0')
 		return true;
@@ -86,6 +90,16 @@ bk_note_read(BkRepository *repo, const char *id, BkVerdict *verdict,
 }
 
 static bool
+find_newest(BkRepository *repo, const char *id, Newest *newest, BkError *err)
+{
+	char		folder[BK_KEY_SIZE];
+
+	newest->key[0] = '\0';
+	bk_layout_notes(folder, id);
+	return bk_storage_list(repo->storage, folder, note_found, newest, err);
+}
+
+static bool
 note_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 {
 	Newest	   *newest = arg;
@@ -95,4 +109,23 @@ note_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 	if (strcmp(key, newest->key) > 0)
 		snprintf(newest->key, sizeof(newest->key), "%s", key);
 	return true;
+}
+
+/*
+ * Take a later time where the newest note has this one, or one that a clock
+ * which was wrong gave it: else the name would not say which came last.
+ */
+static void
+move_behind(int64_t *seconds, const Newest *newest)
+{
+	const char *name = strrchr(newest->key, '/');
+	char		compact[BK_CLOCK_COMPACT_SIZE];
+	int64_t		last;
+
+	if (name == NULL)
+		return;
+	snprintf(compact, sizeof(compact), "%.*s",
+			 (int) sizeof(compact) - 1, name + 1);
+	if (bk_clock_parse_compact(compact, &last) && last >= *seconds)
+		*seconds = last + 1;
 }

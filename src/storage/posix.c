@@ -467,8 +467,9 @@ write_error(PosixWriter *self, const char *what, BkError *err)
 	bk_error(err, BK_STATE_DISK_FULL, "file system \"%s\" is full",
 			 mount != NULL ? mount : self->store->path);
 	free(mount);
-	return bk_error_detail(err, "Could not %s object \"%s\" in \"%s\": %s.",
-						   what, self->key, self->store->path, strerror(code));
+	bk_error_detail(err, "Could not %s object \"%s\" in \"%s\": %s.",
+					what, self->key, self->store->path, strerror(code));
+	return bk_error_hint(err, "Free space there and try again.");
 }
 
 /* The file of a key; -1 and errno, ENOENT also where a folder stands. */
