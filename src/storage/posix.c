@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/digest.h"
 #include "core/file.h"
 #include "storage/folder.h"
@@ -48,10 +49,12 @@ typedef struct PosixWriter
 	Posix	   *store;
 	char	   *key;
 	BkFile	   *file;
-	BkDigest   *digest;
+	BkDigest   *digest;			/* of what is written */
+	BkDigest   *back;			/* of what is read back */
 	char		hex[BK_DIGEST_HEX_SIZE];
 	uint64_t	size;
 	uint64_t	flushed;		/* handed to the disk already */
+	uint64_t	confirmed;		/* read back already */
 } PosixWriter;
 
 static bool posix_put(BkStorage *storage, const char *key, BkWriter **writer,
@@ -73,11 +76,13 @@ static bool writer_write(BkWriter *writer, const void *buf, size_t len,
 						 BkError *err);
 static bool writer_finish(BkWriter *writer, BkError *err);
 static void writer_close(BkWriter *writer);
+static bool flush(PosixWriter *self, BkError *err);
+static bool read_back(PosixWriter *self, uint64_t end, BkError *err);
 static bool confirm(PosixWriter *self, BkError *err);
 static bool compare_existing(PosixWriter *self, BkError *err);
 static bool digest_file(int fd, uint64_t size, char *hex, BkError *err);
-static bool digest_bytes(BkDigest *digest, int fd, uint64_t size,
-						 BkError *err);
+static bool digest_bytes(BkDigest *digest, int fd, uint64_t start,
+						 uint64_t end, BkError *err);
 static bool write_error(PosixWriter *self, const char *what, BkError *err);
 static int	open_object(Posix *store, const char *key, int flags,
 						struct stat *status);
@@ -148,7 +153,13 @@ posix_put(BkStorage *storage, const char *key, BkWriter **writer,
 	else
 		self->digest = bk_digest_new(err);
 	if (self->digest != NULL)
+		self->back = bk_digest_new(err);
+	if (self->back != NULL)
+	{
 		self->file = bk_file_create(store->root, key, 0600, err);
+		if (self->file == NULL)
+			bk_error_detail(err, "The repository is in \"%s\".", store->path);
+	}
 	if (self->file == NULL)
 	{
 		writer_close(&self->base);
@@ -261,8 +272,18 @@ static bool
 posix_sweep(BkStorage *storage, const char *prefix, BkError *err)
 {
 	Posix	   *store = (Posix *) storage;
+	BkBuf		path;
 
-	return bk_walk_sweep(store->root, store->path, prefix, err);
+	if (!bk_walk_sweep(store->root, store->path, prefix, err))
+		return false;
+
+	/* A writer that came to nothing has left its folder. */
+	bk_buf_init(&path);
+	bk_buf_printf(&path, "%s/", prefix);
+	if (!path.failed)
+		remove_empty_folders(store, path.data);
+	bk_buf_free(&path);
+	return true;
 }
 
 static const char *
@@ -324,16 +345,7 @@ writer_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
 		return write_error(self, "write", err);
 	self->size += len;
 
-	/* Keep the disk busy, so that the fsync at the end is short. */
-	if (self->size - self->flushed >= POSIX_FLUSH_STEP)
-	{
-		sync_file_range(bk_file_descriptor(self->file),
-						(off_t) self->flushed,
-						(off_t) (self->size - self->flushed),
-						SYNC_FILE_RANGE_WRITE);
-		self->flushed = self->size;
-	}
-	return true;
+	return self->size - self->flushed < POSIX_FLUSH_STEP || flush(self, err);
 }
 
 static bool
@@ -360,19 +372,56 @@ writer_close(BkWriter *writer)
 
 	bk_file_close(self->file);
 	bk_digest_free(self->digest);
+	bk_digest_free(self->back);
 	free(self->key);
 	free(self);
 }
 
-/* Read the file back from the disk and compare it with what was written. */
+/*
+ * Hand what was written since the last time to the disk, and read back what
+ * was handed over then. So the fsync and the reading back at the end are
+ * short.
+ */
+static bool
+flush(PosixWriter *self, BkError *err)
+{
+	int			fd = bk_file_descriptor(self->file);
+	uint64_t	before = self->flushed;
+
+	sync_file_range(fd, (off_t) before, (off_t) (self->size - before),
+					SYNC_FILE_RANGE_WRITE);
+	self->flushed = self->size;
+	if (before == self->confirmed)
+		return true;
+	sync_file_range(fd, (off_t) self->confirmed,
+					(off_t) (before - self->confirmed),
+					SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+					SYNC_FILE_RANGE_WAIT_AFTER);
+	return read_back(self, before, err);
+}
+
+/* Read the file on from where it is confirmed, from the disk if possible. */
+static bool
+read_back(PosixWriter *self, uint64_t end, BkError *err)
+{
+	int			fd = bk_file_descriptor(self->file);
+
+	posix_fadvise(fd, (off_t) self->confirmed,
+				  (off_t) (end - self->confirmed), POSIX_FADV_DONTNEED);
+	if (!digest_bytes(self->back, fd, self->confirmed, end, err))
+		return false;
+	self->confirmed = end;
+	return true;
+}
+
+/* Read the rest back, and compare all of it with what was written. */
 static bool
 confirm(PosixWriter *self, BkError *err)
 {
 	char		hex[BK_DIGEST_HEX_SIZE];
-	int			fd = bk_file_descriptor(self->file);
 
-	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (!digest_file(fd, self->size, hex, err))
+	if (!read_back(self, self->size, err) ||
+		!bk_digest_final_hex(self->back, hex, err))
 		return false;
 	if (strcmp(hex, self->hex) != 0)
 		return bk_error(err, BK_STATE_CORRUPT,
@@ -419,7 +468,7 @@ digest_file(int fd, uint64_t size, char *hex, BkError *err)
 {
 	BkDigest   *digest = bk_digest_new(err);
 	bool		done = digest != NULL &&
-		digest_bytes(digest, fd, size, err) &&
+		digest_bytes(digest, fd, 0, size, err) &&
 		bk_digest_final_hex(digest, hex, err);
 
 	bk_digest_free(digest);
@@ -427,27 +476,30 @@ digest_file(int fd, uint64_t size, char *hex, BkError *err)
 }
 
 static bool
-digest_bytes(BkDigest *digest, int fd, uint64_t size, BkError *err)
+digest_bytes(BkDigest *digest, int fd, uint64_t start, uint64_t end,
+			 BkError *err)
 {
 	char	   *buf = malloc(BK_STREAM_BUFFER);
-	uint64_t	done = 0;
+	uint64_t	at = start;
 	bool		good = buf != NULL || bk_error_memory(err);
 
-	while (good && done < size)
+	while (good && at < end)
 	{
-		ssize_t		got = pread(fd, buf, BK_STREAM_BUFFER, (off_t) done);
+		size_t		want = end - at < BK_STREAM_BUFFER
+			? (size_t) (end - at) : BK_STREAM_BUFFER;
+		ssize_t		got = pread(fd, buf, want, (off_t) at);
 
 		if (got > 0)
 			good = bk_digest_update(digest, buf, (size_t) got, err);
 		else if (got == 0)
 			good = bk_error(err, BK_STATE_CORRUPT,
 							"file ends at %llu instead of %llu bytes",
-							(unsigned long long) done,
-							(unsigned long long) size);
+							(unsigned long long) at,
+							(unsigned long long) end);
 		else if (errno != EINTR)
 			good = bk_error_errno(err, "could not read a file back");
 		if (got > 0)
-			done += (uint64_t) got;
+			at += (uint64_t) got;
 	}
 	free(buf);
 	return good;
