@@ -124,7 +124,7 @@ connect_sessions(Backup *b, BkError *err)
 		return false;
 	snprintf(b->application, sizeof(b->application), "pg_backup_ext dump %s",
 			 random);
-	b->target = bk_common_target(b->request, b->request->database);
+	b->target = bk_common_target(b->request, b->host, b->request->database);
 	b->session = bk_pg_connect(&b->target, err);
 	if (b->session == NULL)
 		return false;
@@ -217,6 +217,8 @@ store_archive(Backup *b, BkError *err)
 	BkReader   *reader;
 	bool		ok;
 
+	/* Nothing comes before pg_dump has its locks. */
+	bk_progress(b->host, "dump", b->request->database, 0, b->expected);
 	if (!begin_stream(b, BK_STREAM_ARCHIVE, err))
 		return false;
 	reader = bk_dump_open(&spec, err);

@@ -120,13 +120,16 @@ add_restore(BkBuf *text, const BkRecipe *recipe)
 				  data ? " --data-only" : "");
 }
 
-/* The command that prints a decoded stream; the parts concatenate. */
+/*
+ * The command that prints a decoded stream. The parts concatenate, and go
+ * through a pipe since lz4 takes no more than one file.
+ */
 static void
 add_decode(BkBuf *text, const BkRecipe *recipe, const char *stream)
 {
 	const char *command = decoder(recipe->codec);
 
-	bk_buf_printf(text, "%s%s", command, strcmp(command, "cat") == 0 ? "" : " -dc");
+	bk_buf_append_string(text, "cat");
 	for (size_t i = 0; i < bk_json_length(recipe->objects); i++)
 	{
 		const char *name = bk_json_string(bk_json_get(bk_json_at(recipe->objects, i),
@@ -135,6 +138,8 @@ add_decode(BkBuf *text, const BkRecipe *recipe, const char *stream)
 		if (bk_layout_is_part(name, stream))
 			bk_buf_printf(text, " %s", name);
 	}
+	if (strcmp(command, "cat") != 0)
+		bk_buf_printf(text, " | %s -dc", command);
 }
 
 static void

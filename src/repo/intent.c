@@ -203,12 +203,20 @@ clean_one(BkRepository *repo, const char *key, const BkJson *json,
 {
 	const char *id = bk_json_string(bk_json_get(json, "backup"), "");
 	const char *mode = bk_json_string(bk_json_get(json, "mode"), "");
+	char		notes[BK_KEY_SIZE];
 	bool		listed = true;
 
-	if (strcmp(mode, mode_names[BK_INTENT_NEEDS]) != 0 &&
-		(!bk_label_check(id, err) ||
-		 !bk_repository_is_listed(repo, id, &listed, err) ||
-		 (!listed && !bk_repository_remove_data(repo, id, err))))
+	if (!bk_label_check(id, err) ||
+		!bk_repository_is_listed(repo, id, &listed, err))
+		return false;
+	bk_layout_notes(notes, id);
+	if (listed || strcmp(mode, mode_names[BK_INTENT_NEEDS]) == 0)
+	{
+		/* A note may have been in the making. */
+		if (!bk_storage_sweep(repo->storage, notes, err))
+			return false;
+	}
+	else if (!bk_repository_remove_data(repo, id, err))
 		return false;
 	return bk_storage_remove(repo->storage, key, err);
 }

@@ -259,7 +259,8 @@ bk_repository_remove_data(BkRepository *repo, const char *id, BkError *err)
 		!bk_storage_list(repo->storage, folder, remove_found, repo, err))
 		return false;
 	bk_layout_notes(folder, id);
-	return bk_storage_list(repo->storage, folder, remove_found, repo, err);
+	return bk_storage_sweep(repo->storage, folder, err) &&
+		bk_storage_list(repo->storage, folder, remove_found, repo, err);
 }
 
 static BkRepository *

@@ -22,8 +22,9 @@ typedef struct Cause
 	const char *hint;
 } Cause;
 
+/* pg_dump's --lock-wait-timeout is a statement timeout of the server. */
 static const Cause causes[] = {
-	{"lock timeout", BK_STATE_LOCKED,
+	{"statement timeout", BK_STATE_LOCKED,
 	"Another session held a lock for longer than backup_ext.lock_timeout. Try again when it has ended, or raise the setting."},
 	{"row-level security", BK_STATE_NO_RIGHT,
 	"Give the backup's role BYPASSRLS, or let backup_ext.role be a superuser: a dump that leaves out rows is no backup."},

@@ -70,7 +70,8 @@ typedef struct BkStorageOps
 
 	/*
 	 * Below a folder (prefix as for list), clean up what writers that are no
-	 * longer alive have left. Never touches objects or living writers.
+	 * longer alive have left, and the place of the prefix itself if it is
+	 * then empty. Never touches objects or living writers.
 	 */
 	bool		(*sweep) (BkStorage *storage, const char *prefix,
 						  BkError *err);
