@@ -6,6 +6,8 @@
  */
 #include "cli/agent.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 
 #define REQUEST_MAX			(1024 * 1024)
 #define PROGRESS_EVERY		500 /* milliseconds */
+#define LOOK_UP_EVERY		200 /* milliseconds, while we wait for input */
 
 typedef struct Agent
 {
@@ -29,8 +32,11 @@ typedef struct Agent
 
 static bool read_request(BkJson **request, BkError *err);
 static bool read_input(char **text, size_t *len, BkError *err);
+static bool wait_input(BkError *err);
 static bool understand(const BkJson *request, const BkCommand **command,
 					   BkRequest *arguments, BkError *err);
+static bool check_protocol(const BkJson *request, BkError *err);
+static bool check_members(const BkJson *request, BkError *err);
 static bool take_argument(const BkCommand *command, const char *name,
 						  const BkJson *value, BkRequest *arguments,
 						  BkError *err);
@@ -98,26 +104,51 @@ read_input(char **text, size_t *len, BkError *err)
 {
 	char	   *buf = malloc(REQUEST_MAX + 1);
 	ssize_t		got = 1;
+	bool		ok = buf != NULL || bk_error_memory(err);
 
 	*len = 0;
-	if (buf == NULL)
-		return bk_error_memory(err);
-	while (got > 0 && *len <= REQUEST_MAX)
+	while (ok && got != 0 && *len <= REQUEST_MAX)
 	{
+		ok = wait_input(err);
+		if (!ok)
+			break;
 		got = read(STDIN_FILENO, buf + *len, REQUEST_MAX + 1 - *len);
 		if (got > 0)
 			*len += (size_t) got;
+		else if (got < 0 && errno != EINTR)
+			ok = bk_error_errno(err, "could not read the request");
 	}
-	if (got == 0)
+	if (ok && *len > REQUEST_MAX)
+		ok = bk_error(err, BK_STATE_PROTOCOL,
+					  "the request is longer than %d bytes", REQUEST_MAX);
+	if (ok && got == 0)
 	{
 		*text = buf;
 		return true;
 	}
 	free(buf);
-	if (got < 0)
-		return bk_error_errno(err, "could not read the request");
-	return bk_error(err, BK_STATE_PROTOCOL, "the request is longer than %d bytes",
-					REQUEST_MAX);
+	return false;
+}
+
+/*
+ * Wait until there is something to read. We look up at times: a signal may
+ * come between a look at its flag and the call that it should interrupt.
+ */
+static bool
+wait_input(BkError *err)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	while (!bk_signals_stop())
+	{
+		int			ready = poll(&input, 1, LOOK_UP_EVERY);
+
+		if (ready > 0)
+			return true;
+		if (ready < 0 && errno != EINTR)
+			return bk_error_errno(err, "could not wait for the request");
+	}
+	return bk_error(err, BK_STATE_CANCELED, "canceled on request");
 }
 
 /* Protocol version, verb, and every argument. */
@@ -125,18 +156,11 @@ static bool
 understand(const BkJson *request, const BkCommand **command,
 		   BkRequest *arguments, BkError *err)
 {
-	int64_t		protocol = bk_json_int(bk_json_get(request, "protocol"), -1);
 	const char *verb = bk_json_string(bk_json_get(request, "verb"), "");
 	const BkJson *given = bk_json_get(request, "arguments");
 
-	if (protocol < PROTOCOL_OLDEST || protocol > PROTOCOL_CURRENT)
-	{
-		bk_error(err, BK_STATE_PROTOCOL,
-				 "protocol version %lld is not supported", (long long) protocol);
-		bk_error_detail(err, "This is pg_backup_ext %s; it speaks versions %d to %d.",
-						BK_VERSION, PROTOCOL_OLDEST, PROTOCOL_CURRENT);
-		return bk_error_hint(err, "Install extension and program from the same package, and restart the server.");
-	}
+	if (!check_protocol(request, err) || !check_members(request, err))
+		return false;
 	*command = bk_command_find_verb(verb);
 	if (*command == NULL)
 		return bk_error(err, BK_STATE_PROTOCOL, "unknown verb \"%.40s\"", verb);
@@ -150,27 +174,82 @@ understand(const BkJson *request, const BkCommand **command,
 }
 
 static bool
+check_protocol(const BkJson *request, BkError *err)
+{
+	const BkJson *value = bk_json_get(request, "protocol");
+	int64_t		protocol = bk_json_int(value, 0);
+
+	if (!bk_json_is_int(value))
+		return bk_error(err, BK_STATE_PROTOCOL, "the request has no protocol version");
+	if (protocol >= PROTOCOL_OLDEST && protocol <= PROTOCOL_CURRENT)
+		return true;
+	bk_error(err, BK_STATE_PROTOCOL,
+			 "protocol version %lld is not supported", (long long) protocol);
+	bk_error_detail(err, "This is pg_backup_ext %s; it speaks versions %d to %d.",
+					BK_VERSION, PROTOCOL_OLDEST, PROTOCOL_CURRENT);
+	return bk_error_hint(err, "Install extension and program from the same package, and restart the server.");
+}
+
+/* All members must be there, and no other: it might change what is meant. */
+static bool
+check_members(const BkJson *request, BkError *err)
+{
+	static const struct
+	{
+		const char *name;
+		bool		(*is_good) (const BkJson *json);
+	}			members[] = {
+		{"protocol", bk_json_is_int},
+		{"run", bk_json_is_int},
+		{"verb", bk_json_is_string},
+		{"arguments", bk_json_is_object},
+	};
+	const size_t count = sizeof(members) / sizeof(members[0]);
+
+	for (size_t i = 0; i < count; i++)
+	{
+		if (!members[i].is_good(bk_json_get(request, members[i].name)))
+			return bk_error(err, BK_STATE_PROTOCOL,
+							"member \"%s\" of the request is missing or has the wrong type",
+							members[i].name);
+	}
+	for (void *at = bk_json_first(request); at != NULL; at = bk_json_next(request, at))
+	{
+		size_t		i = 0;
+
+		while (i < count && strcmp(members[i].name, bk_json_key(at)) != 0)
+			i++;
+		if (i == count)
+			return bk_error(err, BK_STATE_PROTOCOL,
+							"unknown member \"%.40s\" of the request", bk_json_key(at));
+	}
+	return true;
+}
+
+static bool
 take_argument(const BkCommand *command, const char *name, const BkJson *value,
 			  BkRequest *arguments, BkError *err)
 {
-	const BkArgument *argument = bk_arguments;
+	const BkArgument *argument = bk_argument_find(name);
 
-	while (argument->name != NULL && strcmp(argument->name, name) != 0)
-		argument++;
-	if (argument->name == NULL || !bk_command_takes(command, argument))
+	if (argument == NULL || !argument->agent ||
+		!bk_command_takes(command, argument))
 		return bk_error(err, BK_STATE_PROTOCOL,
 						"unknown argument \"%.40s\" for \"%s\"", name,
 						command->agent_verb);
-	if (argument->type == BK_ARGUMENT_STRING && bk_json_is_string(value))
-		bk_argument_set_string(argument, arguments, bk_json_string(value, NULL));
-	else if (argument->type == BK_ARGUMENT_INT && bk_json_is_int(value))
-		bk_argument_set_int(argument, arguments, bk_json_int(value, 0));
-	else if (argument->type == BK_ARGUMENT_BOOL && bk_json_is_bool(value))
+	if (argument->type == BK_ARGUMENT_BOOL && bk_json_is_bool(value))
+	{
 		bk_argument_set_bool(argument, arguments, bk_json_bool(value, false));
-	else
-		return bk_error(err, BK_STATE_PROTOCOL,
-						"argument \"%.40s\" has the wrong type", name);
-	return true;
+		return true;
+	}
+	if (argument->type == BK_ARGUMENT_STRING && bk_json_is_string(value))
+		return bk_argument_set_string(argument, arguments,
+									  bk_json_string(value, NULL), err);
+	if ((argument->type == BK_ARGUMENT_INT || argument->type == BK_ARGUMENT_TIME) &&
+		bk_json_is_int(value))
+		return bk_argument_set_int(argument, arguments, bk_json_int(value, 0), err);
+	return bk_error(err, BK_STATE_PROTOCOL,
+					"argument \"%.40s\" has the wrong type", name);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * command.c
- *	  The tables of commands and arguments.
+ *	  The table of commands.
  */
 #include "cli/command.h"
 
@@ -25,65 +25,8 @@ const BkCommand bk_commands[] = {
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
-#define AT(member)	offsetof(BkRequest, member)
-
-const BkArgument bk_arguments[] = {
-	{"repository", "repo", BK_ARGUMENT_STRING, AT(repository), "URL", "*",
-	"repository, such as file:///backup/main"},
-	{"repository_id", NULL, BK_ARGUMENT_STRING, AT(repository_id), "ID", "*", NULL},
-	{"system_identifier", NULL, BK_ARGUMENT_STRING, AT(system_identifier), "NUMBER", "*", NULL},
-	{"conninfo", "conninfo", BK_ARGUMENT_STRING, AT(conninfo), "CONNINFO", "*",
-	"where the server is, such as \"host=/run/postgresql port=5432\""},
-	{"role", "role", BK_ARGUMENT_STRING, AT(role), "NAME", "*",
-	"become this role after the login"},
-	{"home", NULL, BK_ARGUMENT_STRING, AT(home), "NAME", "*", NULL},
-	{"jobs", "jobs", BK_ARGUMENT_INT, AT(jobs), "N", "*",
-	"threads that may be used (2)"},
-	{"bindir", "bindir", BK_ARGUMENT_STRING, AT(bindir), "DIR", "*",
-	"where pg_dump and pg_restore are (beside this program)"},
-	{"database", "database", BK_ARGUMENT_STRING, AT(database), "NAME", "backup",
-	"database to back up"},
-	{"database_oid", NULL, BK_ARGUMENT_INT, AT(database_oid), "OID", "backup", NULL},
-	{"kind", NULL, BK_ARGUMENT_STRING, AT(kind), "KIND", "backup", NULL},
-	{"content", "content", BK_ARGUMENT_STRING, AT(content), "WHAT", "backup",
-	"all, schema or data (all)"},
-	{"label", "label", BK_ARGUMENT_STRING, AT(label), "TEXT", "backup",
-	"a text to keep with the backup"},
-	{"compression", "compression", BK_ARGUMENT_STRING, AT(compression), "CODEC", "backup",
-	"zstd:LEVEL, gzip:LEVEL, lz4:LEVEL or none (" BK_DEFAULT_COMPRESSION ")"},
-	{"part_size", "part-size", BK_ARGUMENT_INT, AT(part_size), "BYTES", "backup",
-	"cut streams into objects of so many bytes (32 GiB)"},
-	{"lock_timeout", "lock-timeout", BK_ARGUMENT_INT, AT(lock_timeout), "MS", "backup",
-	"longest wait for a table lock (60000)"},
-	{"blocking_limit", "blocking-limit", BK_ARGUMENT_INT, AT(blocking_limit), "MS", "backup",
-	"give way when others waited for the dump so long (60000, 0: never)"},
-	{"id", "id", BK_ARGUMENT_STRING, AT(id), "ID", "info verify restore cat delete",
-	"the backup; may be given without --id"},
-	{"level", "level", BK_ARGUMENT_STRING, AT(level), "LEVEL", "verify",
-	"stored or readable (readable)"},
-	{"target", "to", BK_ARGUMENT_STRING, AT(target), "NAME", "restore",
-	"database to create"},
-	{"replace", "replace", BK_ARGUMENT_BOOL, AT(replace), NULL, "restore",
-	"put it in the place of an existing database, which is kept under a dated name"},
-	{"globals", "globals", BK_ARGUMENT_BOOL, AT(globals), NULL, "restore",
-	"restore roles and tablespaces in place of a database"},
-	{"object", "object", BK_ARGUMENT_STRING, AT(object), "NAME", "cat",
-	"archive.dump, globals.sql or contents.jsonl (archive.dump)"},
-	{"sql", "sql", BK_ARGUMENT_BOOL, AT(sql), NULL, "cat",
-	"write the archive as plain SQL"},
-	{"no_owner", "no-owner", BK_ARGUMENT_BOOL, AT(no_owner), NULL, "restore cat",
-	"leave out ownership"},
-	{"no_privileges", "no-privileges", BK_ARGUMENT_BOOL, AT(no_privileges), NULL, "restore cat",
-	"leave out grants"},
-	{"subscriptions", "subscriptions", BK_ARGUMENT_BOOL, AT(subscriptions), NULL, "restore cat",
-	"restore subscriptions, too"},
-	{"force", "force", BK_ARGUMENT_BOOL, AT(force), NULL, "delete",
-	"also the last good backup of its database"},
-	{"accept", "accept", BK_ARGUMENT_BOOL, AT(accept), NULL, "list", NULL},
-	{NULL, NULL, BK_ARGUMENT_BOOL, 0, NULL, NULL, NULL},
-};
-
-static void *member_at(const BkArgument *argument, BkRequest *request);
+static bool has_word(const char *words, const char *word);
+static void print_command(const BkCommand *command);
 static void print_option(const BkArgument *argument);
 
 const BkCommand *
@@ -111,19 +54,25 @@ bk_command_find_verb(const char *verb)
 bool
 bk_command_takes(const BkCommand *command, const BkArgument *argument)
 {
-	size_t		len = strlen(command->name);
-	const char *at = argument->commands;
+	return command->run != NULL &&
+		(strcmp(argument->commands, "*") == 0 ||
+		 has_word(argument->commands, command->name));
+}
 
-	if (strcmp(at, "*") == 0)
-		return true;
-	while ((at = strstr(at, command->name)) != NULL)
+const BkArgument *
+bk_command_missing(const BkCommand *command, const BkRequest *request)
+{
+	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
-		if ((at == argument->commands || at[-1] == ' ') &&
-			(at[len] == ' ' || at[len] == '\0'))
-			return true;
-		at += len;
+		if (argument->needed == NULL ||
+			!has_word(argument->needed, command->name) ||
+			!bk_argument_is_missing(argument, request))
+			continue;
+		if (argument->instead == NULL ||
+			bk_argument_is_missing(bk_argument_find(argument->instead), request))
+			return argument;
 	}
-	return false;
+	return NULL;
 }
 
 BkRequest
@@ -145,27 +94,6 @@ bk_command_defaults(void)
 }
 
 void
-bk_argument_set_string(const BkArgument *argument, BkRequest *request,
-					   const char *value)
-{
-	*(const char **) member_at(argument, request) = value;
-}
-
-void
-bk_argument_set_int(const BkArgument *argument, BkRequest *request,
-					int64_t value)
-{
-	*(int64_t *) member_at(argument, request) = value;
-}
-
-void
-bk_argument_set_bool(const BkArgument *argument, BkRequest *request,
-					 bool value)
-{
-	*(bool *) member_at(argument, request) = value;
-}
-
-void
 bk_command_help(const BkCommand *command)
 {
 	if (command == NULL)
@@ -178,24 +106,43 @@ bk_command_help(const BkCommand *command)
 			   "Exit status: 0 good, 1 failed, 2 wrong usage.\n");
 		return;
 	}
-	printf("pg_backup_ext %s: %s\n\nUsage:\n  pg_backup_ext %s%s [OPTION]...\n\nOptions:\n",
-		   command->name, command->summary, command->name,
-		   command->positional == NULL ? "" : " ID");
+	print_command(command);
+}
+
+/* Words are separated by single spaces. */
+static bool
+has_word(const char *words, const char *word)
+{
+	size_t		len = strlen(word);
+
+	for (const char *at = words; (at = strstr(at, word)) != NULL; at += len)
+	{
+		if ((at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static void
+print_command(const BkCommand *command)
+{
+	printf("pg_backup_ext %s: %s\n\nUsage:\n  pg_backup_ext %s",
+		   command->name, command->summary, command->name);
+	if (command->run == NULL)
+	{
+		printf(" <REQUEST\n\nIt reads a request from standard input and writes events to standard output.\n");
+		return;
+	}
+	printf("%s [OPTION]...\n\nOptions:\n", command->positional == NULL ? "" : " ID");
 	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
-		if (argument->help != NULL && bk_command_takes(command, argument))
+		if (argument->option != NULL && bk_command_takes(command, argument))
 			print_option(argument);
 	}
 	printf("  %-26s %s\n", "-D, --pgdata=DIR",
 		   "take settings from this data or configuration directory");
 	printf("  %-26s %s\n", "--json", "print records as JSON, one per line");
 	printf("  %-26s %s\n", "--help", "show this help");
-}
-
-static void *
-member_at(const BkArgument *argument, BkRequest *request)
-{
-	return (char *) request + argument->offset;
 }
 
 static void

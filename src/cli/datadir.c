@@ -21,25 +21,46 @@
 
 #define VALUE_SIZE	8192
 
+/* A server's directory: where to ask, and what was asked more than once. */
+typedef struct Server
+{
+	const char *bindir;
+	const char *directory;
+	char	   *data;			/* its data directory */
+} Server;
+
 static bool become_owner(const char *directory, BkError *err);
-static bool read_setting(const char *bindir, const char *directory,
-						 const char *name, char **value, BkError *err);
-static bool take_settings(const char *directory, BkRequest *request,
+static bool has_configuration(const char *directory, BkError *err);
+static bool find_data(Server *server, BkError *err);
+static bool take_settings(const Server *server, const BkCommand *command,
+						  BkArgumentSet given, BkRequest *request,
 						  BkError *err);
-static bool take_login(const char *directory, BkRequest *request,
-					   BkError *err);
-static bool take_identity(const char *directory, BkRequest *request,
+static bool take_socket(const Server *server, BkRequest *request,
+						BkError *err);
+static void add_host(BkBuf *conninfo, const char *sockets, const char *data);
+static void add_value(BkBuf *conninfo, const char *value, size_t len);
+static bool take_identity(const Server *server, BkRequest *request,
 						  BkError *err);
+static bool read_setting(const Server *server, const char *name,
+						 char **value, BkError *err);
 static bool tick(void *arg, BkError *err);
 static void drop_line(void *arg, const char *line);
 
 bool
-bk_datadir_read(const char *directory, BkRequest *request, BkError *err)
+bk_datadir_read(const char *directory, const BkCommand *command,
+				BkArgumentSet given, BkRequest *request, BkError *err)
 {
-	return become_owner(directory, err) &&
-		take_settings(directory, request, err) &&
-		take_login(directory, request, err) &&
-		take_identity(directory, request, err);
+	Server		server = {.bindir = request->bindir, .directory = directory};
+	bool		ok;
+
+	ok = become_owner(directory, err) &&
+		has_configuration(directory, err) &&
+		find_data(&server, err) &&
+		take_settings(&server, command, given, request, err) &&
+		take_socket(&server, request, err) &&
+		take_identity(&server, request, err);
+	free(server.data);
+	return ok;
 }
 
 static bool
@@ -53,103 +74,160 @@ become_owner(const char *directory, BkError *err)
 	if (geteuid() != 0 || st.st_uid == 0)
 		return true;
 	owner = getpwuid(st.st_uid);
-	if (owner == NULL ||
-		initgroups(owner->pw_name, owner->pw_gid) != 0 ||
+	if (owner == NULL)
+	{
+		bk_error(err, BK_STATE_WRONG_STATE, "the owner of \"%s\" is not known",
+				 directory);
+		return bk_error_detail(err, "The system has no user with the id %lld.",
+							   (long long) st.st_uid);
+	}
+	if (initgroups(owner->pw_name, owner->pw_gid) != 0 ||
 		setgid(owner->pw_gid) != 0 || setuid(owner->pw_uid) != 0)
-		return bk_error_errno(err, "could not become the owner of \"%s\"", directory);
+		return bk_error_errno(err, "could not become user \"%s\", the owner of \"%s\"",
+							  owner->pw_name, directory);
 	return true;
 }
 
-/* Settings that were given on the command line stay as they are. */
 static bool
-take_settings(const char *directory, BkRequest *request, BkError *err)
+has_configuration(const char *directory, BkError *err)
 {
-	static const char *const names[] = {"repository", "compression", "role", "jobs"};
-	BkRequest	defaults = bk_command_defaults();
+	char		path[VALUE_SIZE];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	snprintf(path, sizeof(path), "%s/postgresql.conf", directory);
+	if (access(path, R_OK) == 0)
+		return true;
+	bk_error_errno(err, "could not read \"%s\"", path);
+	if (!bk_error_is(err, BK_STATE_MISSING_FILE))
+		return false;
+	return bk_error_hint(err, "On Debian the configuration is in a directory such as /etc/postgresql/15/main: give that directory.");
+}
+
+static bool
+find_data(Server *server, BkError *err)
+{
+	if (!read_setting(server, "data_directory", &server->data, err))
+		return false;
+	if (server->data == NULL)
+		server->data = strdup(server->directory);
+	return server->data != NULL || bk_error_memory(err);
+}
+
+/* What was given on the command line stays as it is. */
+static bool
+take_settings(const Server *server, const BkCommand *command,
+			  BkArgumentSet given, BkRequest *request, BkError *err)
+{
+	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
-		const BkArgument *argument = bk_arguments;
-		char		setting[64];
 		char	   *value;
 
-		while (strcmp(argument->name, names[i]) != 0)
-			argument++;
-		if (memcmp((char *) request + argument->offset,
-				   (char *) &defaults + argument->offset,
-				   argument->type == BK_ARGUMENT_INT ? sizeof(int64_t) : sizeof(char *)) != 0)
+		if (argument->setting == NULL ||
+			!bk_command_takes(command, argument) ||
+			(given & BK_ARGUMENT_BIT(argument)) != 0)
 			continue;
-		snprintf(setting, sizeof(setting), "backup_ext.%s", names[i]);
-		if (!read_setting(request->bindir, directory, setting, &value, err))
+		if (!read_setting(server, argument->setting, &value, err))
 			return false;
 		if (value == NULL)
 			continue;
-		if (argument->type == BK_ARGUMENT_INT)
-			bk_argument_set_int(argument, request, strtoll(value, NULL, 10));
-		else
-			bk_argument_set_string(argument, request, value);
+		if (!bk_argument_set_text(argument, request, value, err))
+		{
+			free(value);
+			return false;
+		}
+		/* A number has been read; a string is the request's from now on. */
+		if (argument->type != BK_ARGUMENT_STRING)
+			free(value);
 	}
 	return true;
 }
 
-/* The server's own socket, unless backup_ext.conninfo says otherwise. */
+/* Nobody said how to log in: by the server's own socket. */
 static bool
-take_login(const char *directory, BkRequest *request, BkError *err)
+take_socket(const Server *server, BkRequest *request, BkError *err)
 {
 	BkBuf		conninfo;
-	char	   *value;
 	char	   *port;
-	char	   *sockets;
+	char	   *sockets = NULL;
 
 	if (request->conninfo[0] != '\0')
 		return true;
-	if (!read_setting(request->bindir, directory, "backup_ext.conninfo", &value, err))
-		return false;
-	if (value != NULL)
+	if (!read_setting(server, "port", &port, err) ||
+		!read_setting(server, "unix_socket_directories", &sockets, err))
 	{
-		request->conninfo = value;
-		return true;
-	}
-	if (!read_setting(request->bindir, directory, "port", &port, err) ||
-		!read_setting(request->bindir, directory, "unix_socket_directories",
-					  &sockets, err))
+		free(port);
 		return false;
-	if (sockets != NULL)
-		sockets[strcspn(sockets, ",")] = '\0';
+	}
 	bk_buf_init(&conninfo);
-	bk_buf_printf(&conninfo, "host='%s' port='%s'",
-				  sockets == NULL ? "localhost" : sockets,
-				  port == NULL ? "5432" : port);
+	add_host(&conninfo, sockets, server->data);
+	bk_buf_printf(&conninfo, " port='%s'", port == NULL ? "5432" : port);
 	free(port);
 	free(sockets);
 	request->conninfo = bk_buf_take(&conninfo, err);
 	return request->conninfo != NULL;
 }
 
+/*
+ * The first of a list of directories, which may be in double quotes; one that
+ * is relative is so to the data directory. Without any there is only TCP.
+ */
+static void
+add_host(BkBuf *conninfo, const char *sockets, const char *data)
+{
+	const char *first = sockets == NULL ? "" : sockets + strspn(sockets, " \t");
+	bool		quoted = *first == '"';
+	size_t		len;
+
+	first += quoted;
+	len = strcspn(first, quoted ? "\"" : ",");
+	while (!quoted && len > 0 && first[len - 1] == ' ')
+		len--;
+	bk_buf_append_string(conninfo, "host='");
+	if (len == 0)
+		bk_buf_append_string(conninfo, "localhost");
+	else if (*first != '/' && *first != '@')
+	{
+		add_value(conninfo, data, strlen(data));
+		bk_buf_append_string(conninfo, "/");
+	}
+	add_value(conninfo, first, len);
+	bk_buf_append_string(conninfo, "'");
+}
+
+/* As libpq wants it inside quotes (PostgreSQL docs, "Connection Strings"). */
+static void
+add_value(BkBuf *conninfo, const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+	{
+		if (value[i] == '\'' || value[i] == '\\')
+			bk_buf_append_string(conninfo, "\\");
+		bk_buf_append(conninfo, value + i, 1);
+	}
+}
+
 /* The first eight bytes of pg_control (src/include/catalog/pg_control.h). */
 static bool
-take_identity(const char *directory, BkRequest *request, BkError *err)
+take_identity(const Server *server, BkRequest *request, BkError *err)
 {
 	static char text[32];
 	uint64_t	identifier;
-	char	   *data;
 	char		path[VALUE_SIZE];
 	ssize_t		got = -1;
 	int			fd;
 
-	if (!read_setting(request->bindir, directory, "data_directory", &data, err))
-		return false;
-	snprintf(path, sizeof(path), "%s/global/pg_control",
-			 data == NULL ? directory : data);
-	free(data);
+	snprintf(path, sizeof(path), "%s/global/pg_control", server->data);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
-	{
 		got = read(fd, &identifier, sizeof(identifier));
+	if (got < 0)
+		bk_error_errno(err, "could not read \"%s\"", path);
+	if (fd >= 0)
 		close(fd);
-	}
+	if (got < 0)
+		return false;
 	if (got != (ssize_t) sizeof(identifier))
-		return bk_error_errno(err, "could not read \"%s\"", path);
+		return bk_error(err, BK_STATE_CORRUPT, "file \"%s\" has only %d bytes",
+						path, (int) got);
 	snprintf(text, sizeof(text), "%" PRIu64, identifier);
 	request->system_identifier = text;
 	return true;
@@ -157,12 +235,12 @@ take_identity(const char *directory, BkRequest *request, BkError *err)
 
 /* *value is NULL where the setting is empty or unknown to the server. */
 static bool
-read_setting(const char *bindir, const char *directory, const char *name,
-			 char **value, BkError *err)
+read_setting(const Server *server, const char *name, char **value,
+			 BkError *err)
 {
 	static char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
 	char		program[VALUE_SIZE];
-	char	   *argv[] = {program, "-C", (char *) name, "-D", (char *) directory, NULL};
+	char	   *argv[] = {program, "-C", (char *) name, "-D", (char *) server->directory, NULL};
 	BkChildSpec spec = {
 		.program = program,
 		.argv = argv,
@@ -175,12 +253,13 @@ read_setting(const char *bindir, const char *directory, const char *name,
 	char		text[VALUE_SIZE];
 	size_t		len = 0;
 	size_t		got = 1;
-	int			status;
+	int			status = 0;
 	BkChild    *child;
 	bool		ok = true;
 
+	*value = NULL;
 	/* The server finds its own files by the path that it is called with. */
-	snprintf(program, sizeof(program), "%s/postgres", bindir);
+	snprintf(program, sizeof(program), "%s/postgres", server->bindir);
 	child = bk_child_spawn(&spec, err);
 	if (child == NULL)
 		return false;
@@ -196,7 +275,9 @@ read_setting(const char *bindir, const char *directory, const char *name,
 	bk_child_free(child);
 	text[len] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	*value = ok && status == 0 && text[0] != '\0' ? strdup(text) : NULL;
+	if (ok && status == 0 && text[0] != '\0' &&
+		(*value = strdup(text)) == NULL)
+		return bk_error_memory(err);
 	return ok;
 }
 

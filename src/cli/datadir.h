@@ -7,16 +7,19 @@
 
 #include <stdbool.h>
 
-#include "job/request.h"
+#include "cli/command.h"
 
 /*
- * Fill what the request leaves open from the settings of the server whose
- * data or configuration directory is given, asked of "postgres -C" in
- * bindir: repository, compression, conninfo, role, jobs. Root becomes the
- * directory's owner first, as the server refuses to run as root. The strings
- * live until the program ends.
+ * Fill what was not given on the command line from the settings of the server
+ * whose data or configuration directory this is, asked of "postgres -C" in
+ * bindir: every argument of the command that has a setting. Without
+ * backup_ext.conninfo the server's own socket is taken, and the system
+ * identifier is read from pg_control. Root becomes the directory's owner
+ * first, as the server refuses to run as root. The strings live until the
+ * program ends.
  */
-extern bool bk_datadir_read(const char *directory, BkRequest *request,
+extern bool bk_datadir_read(const char *directory, const BkCommand *command,
+							BkArgumentSet given, BkRequest *request,
 							BkError *err);
 
 #endif

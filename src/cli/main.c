@@ -25,6 +25,7 @@
 typedef struct Options
 {
 	const char *directory;
+	BkArgumentSet given;
 	bool		json;
 	bool		help;
 } Options;
@@ -33,12 +34,18 @@ static char *find_bindir(const char *program);
 static bool parse_options(const BkCommand *command, int argc, char **argv,
 						  BkRequest *request, Options *options);
 static void list_options(const BkCommand *command, struct option *list);
-static bool take_option(int index, const char *value, BkRequest *request);
+static bool take_option(const BkArgument *argument, const char *value,
+						BkRequest *request, Options *options);
 static bool take_positional(const BkCommand *command, const char *value,
-							BkRequest *request);
+							BkRequest *request, Options *options);
+static int	run_agent(const BkCommand *command, int argc, char **argv,
+					  const char *bindir);
 static int	run(const BkCommand *command, BkRequest *request,
 				const Options *options);
+static bool prepare(const BkCommand *command, BkRequest *request,
+					const Options *options, BkError *err);
 static int	complain(const char *fmt, const char *what);
+static void point_to_help(const BkCommand *command);
 
 int
 main(int argc, char **argv)
@@ -70,12 +77,15 @@ main(int argc, char **argv)
 	if (command == NULL)
 		return complain("unknown command \"%s\"", argv[1]);
 	if (command->run == NULL)
-		return bk_agent_run(bindir);
+		return run_agent(command, argc, argv, bindir);
 
 	request = bk_command_defaults();
 	request.bindir = bindir;
 	if (!parse_options(command, argc - 1, argv + 1, &request, &options))
+	{
+		point_to_help(command);
 		return EXIT_USAGE;
+	}
 	if (options.help)
 	{
 		bk_command_help(command);
@@ -120,15 +130,13 @@ parse_options(const BkCommand *command, int argc, char **argv,
 		else if (found == OPTION_HELP)
 			options->help = true;
 		else if (found < OPTION_ARGUMENT ||
-				 !take_option(found - OPTION_ARGUMENT, optarg, request))
-		{
-			fprintf(stderr, "Try \"pg_backup_ext %s --help\".\n", command->name);
+				 !take_option(&bk_arguments[found - OPTION_ARGUMENT], optarg,
+							  request, options))
 			return false;
-		}
 	}
 	for (; optind < argc; optind++)
 	{
-		if (!take_positional(command, argv[optind], request))
+		if (!take_positional(command, argv[optind], request, options))
 			return false;
 	}
 	return true;
@@ -159,45 +167,51 @@ list_options(const BkCommand *command, struct option *list)
 }
 
 static bool
-take_option(int index, const char *value, BkRequest *request)
+take_option(const BkArgument *argument, const char *value, BkRequest *request,
+			Options *options)
 {
-	const BkArgument *argument = &bk_arguments[index];
-	long long	number;
-	char	   *end;
+	BkReport	report = {0};
+	BkError		err;
 
-	switch (argument->type)
+	options->given |= BK_ARGUMENT_BIT(argument);
+	if (argument->type == BK_ARGUMENT_BOOL)
+		bk_argument_set_bool(argument, request, true);
+	else if (!bk_argument_set_text(argument, request, value, &err))
 	{
-		case BK_ARGUMENT_STRING:
-			bk_argument_set_string(argument, request, value);
-			return true;
-		case BK_ARGUMENT_BOOL:
-			bk_argument_set_bool(argument, request, true);
-			return true;
-		case BK_ARGUMENT_INT:
-			number = strtoll(value, &end, 10);
-			if (*value == '\0' || *end != '\0' || number < 0)
-			{
-				fprintf(stderr, "pg_backup_ext: error: --%s needs a number, not \"%s\"\n",
-						argument->option, value);
-				return false;
-			}
-			bk_argument_set_int(argument, request, number);
-			return true;
+		bk_report_error(&report, &err);
+		fprintf(stderr, "pg_backup_ext: hint: It was given with --%s.\n",
+				argument->option);
+		return false;
 	}
-	return false;
+	return true;
 }
 
 static bool
 take_positional(const BkCommand *command, const char *value,
-				BkRequest *request)
+				BkRequest *request, Options *options)
 {
-	if (command->positional == NULL || request->id != NULL)
+	const BkArgument *argument;
+
+	if (command->positional != NULL)
 	{
-		complain("too many arguments: \"%s\"", value);
-		return false;
+		argument = bk_argument_find(command->positional);
+		if ((options->given & BK_ARGUMENT_BIT(argument)) == 0)
+			return take_option(argument, value, request, options);
 	}
-	request->id = value;
-	return true;
+	fprintf(stderr, "pg_backup_ext: error: too many arguments: \"%s\"\n", value);
+	return false;
+}
+
+/* The agent takes no options: all that it needs is in its request. */
+static int
+run_agent(const BkCommand *command, int argc, char **argv, const char *bindir)
+{
+	if (argc == 2)
+		return bk_agent_run(bindir);
+	if (strcmp(argv[2], "--help") != 0)
+		return complain("\"agent\" takes no arguments, but got \"%s\"", argv[2]);
+	bk_command_help(command);
+	return EXIT_SUCCESS;
 }
 
 static int
@@ -209,17 +223,39 @@ run(const BkCommand *command, BkRequest *request, const Options *options)
 	};
 	BkHost		host = bk_report_host(&report);
 	BkError		err;
-	bool		ok;
 
-	ok = (options->directory == NULL ||
-		  bk_datadir_read(options->directory, request, &err)) &&
-		command->run(request, &host, &err);
-	bk_report_end(&report);
-	if (!ok)
-		bk_report_error(&report, &err);
-	if (!ok && bk_error_is(&err, BK_STATE_BAD_ARGUMENT))
-		fprintf(stderr, "Try \"pg_backup_ext %s --help\".\n", command->name);
-	return ok && !report.bad ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (prepare(command, request, options, &err) &&
+		command->run(request, &host, &err))
+	{
+		bk_report_end(&report);
+		return report.bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
+	bk_report_error(&report, &err);
+	if (!bk_error_is(&err, BK_STATE_BAD_ARGUMENT))
+		return EXIT_FAILURE;
+	point_to_help(command);
+	return EXIT_USAGE;
+}
+
+/* Complete the request. Nothing has been done before it is. */
+static bool
+prepare(const BkCommand *command, BkRequest *request, const Options *options,
+		BkError *err)
+{
+	const BkArgument *missing;
+
+	if (options->directory != NULL &&
+		!bk_datadir_read(options->directory, command, options->given, request, err))
+		return false;
+	missing = bk_command_missing(command, request);
+	if (missing == NULL)
+		return true;
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "argument \"%s\" is missing",
+			 missing->name);
+	if (missing->setting == NULL)
+		return bk_error_hint(err, "Give it with --%s.", missing->option);
+	return bk_error_hint(err, "Give it with --%s, or give with -D the directory of a server that has %s set.",
+						 missing->option, missing->setting);
 }
 
 static int
@@ -229,4 +265,10 @@ complain(const char *fmt, const char *what)
 	fprintf(stderr, fmt, what);
 	fprintf(stderr, "\nTry \"pg_backup_ext --help\".\n");
 	return EXIT_USAGE;
+}
+
+static void
+point_to_help(const BkCommand *command)
+{
+	fprintf(stderr, "Try \"pg_backup_ext %s --help\".\n", command->name);
 }

@@ -3,7 +3,8 @@
  *	  Print what a verb says.
  *
  * Records go to standard output, everything else to standard error, so that
- * output can be piped.
+ * output can be piped. Names, labels and messages come from others: whatever
+ * a terminal could take for a command is not sent to it.
  */
 #include "cli/report.h"
 
@@ -14,8 +15,12 @@
 
 #include "cli/signals.h"
 #include "core/clock.h"
+#include "core/utf8.h"
 
 #define PROGRESS_EVERY	200		/* milliseconds */
+
+#define LIST_FORMAT		"%-8s %-7s %-5s %-20s %9s %9s  "
+#define LIST_FIELD		32
 
 static void report_log(void *ctx, BkLogLevel level, const char *message);
 static void report_record(void *ctx, const char *kind, const BkJson *body);
@@ -24,8 +29,15 @@ static bool report_stop(void *ctx);
 static void print_json(const char *kind, const BkJson *body);
 static void print_repository(const BkJson *body);
 static void print_backup(BkReport *report, const BkJson *body);
-static void print_check(BkReport *report, const BkJson *body);
+static void print_check(const BkJson *body);
+static void print_restored(const BkJson *body);
 static void print_manifest(const BkJson *body);
+static void print_line(FILE *to, const char *what, const char *text,
+					   const char *end);
+static void print_words(FILE *to, const char *text);
+static void print_json_text(const char *text);
+static bool is_control(const char *text, size_t length);
+static void copy_field(char *field, const BkJson *body, const char *key);
 static void print_size(char *text, size_t size, int64_t bytes);
 static const char *member(const BkJson *body, const char *key);
 
@@ -55,25 +67,25 @@ void
 bk_report_error(BkReport *report, const BkError *err)
 {
 	bk_report_end(report);
-	fprintf(stderr, "pg_backup_ext: error: %s (SQLSTATE %s)\n", err->message,
-			err->sqlstate);
+	print_line(stderr, "pg_backup_ext: error: ", err->message, "");
+	print_line(stderr, " (SQLSTATE ", err->sqlstate, ")\n");
 	if (err->detail[0] != '\0')
-		fprintf(stderr, "pg_backup_ext: detail: %s\n", err->detail);
+		print_line(stderr, "pg_backup_ext: detail: ", err->detail, "\n");
 	if (err->hint[0] != '\0')
-		fprintf(stderr, "pg_backup_ext: hint: %s\n", err->hint);
+		print_line(stderr, "pg_backup_ext: hint: ", err->hint, "\n");
 }
 
 static void
 report_log(void *ctx, BkLogLevel level, const char *message)
 {
 	static const char *const names[] = {
-		[BK_LOG_DEBUG] = "debug",
-		[BK_LOG_INFO] = "info",
-		[BK_LOG_WARNING] = "warning",
+		[BK_LOG_DEBUG] = "pg_backup_ext: debug: ",
+		[BK_LOG_INFO] = "pg_backup_ext: info: ",
+		[BK_LOG_WARNING] = "pg_backup_ext: warning: ",
 	};
 
 	bk_report_end(ctx);
-	fprintf(stderr, "pg_backup_ext: %s: %s\n", names[level], message);
+	print_line(stderr, names[level], message, "\n");
 }
 
 static void
@@ -92,16 +104,13 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 	else if (strcmp(kind, "backup") == 0)
 		print_backup(report, body);
 	else if (strcmp(kind, "check") == 0)
-		print_check(report, body);
+		print_check(body);
 	else if (strcmp(kind, "manifest") == 0)
 		print_manifest(body);
 	else if (strcmp(kind, "restored") == 0)
-		printf("restored into database \"%s\"\n", member(body, "database"));
+		print_restored(body);
 	else if (strcmp(kind, "deleted") == 0)
-		printf("deleted %s\n", member(body, "id"));
-	if (!report->json && strcmp(kind, "restored") == 0 &&
-		bk_json_get(body, "kept_as") != NULL)
-		printf("the database that was there is now \"%s\"\n", member(body, "kept_as"));
+		print_line(stdout, "deleted ", member(body, "id"), "\n");
 	fflush(stdout);
 }
 
@@ -110,6 +119,7 @@ report_progress(void *ctx, const BkProgress *progress)
 {
 	BkReport   *report = ctx;
 	int64_t		now = bk_clock_monotonic_ms();
+	char		object[64];		/* no longer than a line may be */
 	char		done[32];
 	char		total[32];
 
@@ -117,14 +127,15 @@ report_progress(void *ctx, const BkProgress *progress)
 		return;
 	report->next_progress = now + PROGRESS_EVERY;
 	report->progress_shown = true;
+	snprintf(object, sizeof(object), "%s", progress->object);
+	fprintf(stderr, "\r\033[K%s ", progress->phase);
+	print_words(stderr, object);
 	print_size(done, sizeof(done), (int64_t) progress->done);
 	print_size(total, sizeof(total), (int64_t) progress->total);
 	if (progress->total > 0)
-		fprintf(stderr, "\r\033[K%s %.60s: %s of about %s", progress->phase,
-				progress->object, done, total);
+		fprintf(stderr, ": %s of about %s", done, total);
 	else
-		fprintf(stderr, "\r\033[K%s %.60s: %s", progress->phase,
-				progress->object, done);
+		fprintf(stderr, ": %s", done);
 	fflush(stderr);
 }
 
@@ -144,7 +155,7 @@ print_json(const char *kind, const BkJson *body)
 	bk_json_put_string(record, "record", kind);
 	text = bk_json_text(record, false);
 	if (text != NULL)
-		printf("%s\n", text);
+		print_json_text(text);
 	free(text);
 	bk_json_free(record);
 }
@@ -152,39 +163,59 @@ print_json(const char *kind, const BkJson *body)
 static void
 print_repository(const BkJson *body)
 {
-	printf("repository %s at %s\n", member(body, "id"), member(body, "url"));
+	print_line(stdout, "repository ", member(body, "id"), "");
+	print_line(stdout, " at ", member(body, "url"), "\n");
 }
 
+/* What may be long stands last: the id, and the label or what is wrong. */
 static void
 print_backup(BkReport *report, const BkJson *body)
 {
-	char		plain[32];
-	char		stored[32];
+	char		kind[LIST_FIELD];
+	char		content[LIST_FIELD];
+	char		state[LIST_FIELD];
+	char		finished[LIST_FIELD];
+	char		plain[LIST_FIELD];
+	char		stored[LIST_FIELD];
+	const char *note = member(body, "problem");
 
+	if (note[0] == '\0')
+		note = member(body, "label");
+	copy_field(kind, body, "kind");
+	copy_field(content, body, "content");
+	copy_field(state, body, "state");
+	copy_field(finished, body, "finished_at");
 	print_size(plain, sizeof(plain),
 			   bk_json_int(bk_json_get(body, "plain_size"), 0));
 	print_size(stored, sizeof(stored),
 			   bk_json_int(bk_json_get(body, "stored_size"), 0));
 	if (report->listed++ == 0)
-		printf("%-40s %-8s %-6s %-5s %-20s %9s %9s  %s\n", "ID", "KIND",
-			   "CONT", "STATE", "FINISHED", "SIZE", "STORED", "LABEL");
-	printf("%-40s %-8s %-6s %-5s %-20s %9s %9s  %s\n", member(body, "id"),
-		   member(body, "kind"), member(body, "content"),
-		   member(body, "state"), member(body, "finished_at"), plain, stored,
-		   bk_json_get(body, "problem") != NULL ? member(body, "problem")
-		   : member(body, "label"));
+		printf(LIST_FORMAT "ID  LABEL\n", "KIND", "CONTENT", "STATE", "FINISHED",
+			   "SIZE", "STORED");
+	printf(LIST_FORMAT, kind, content, state, finished, plain, stored);
+	print_line(stdout, "", member(body, "id"), note[0] == '\0' ? "\n" : "  ");
+	if (note[0] != '\0')
+		print_line(stdout, "", note, "\n");
 }
 
 static void
-print_check(BkReport *report, const BkJson *body)
+print_check(const BkJson *body)
 {
 	bool		ok = bk_json_bool(bk_json_get(body, "ok"), false);
 
-	(void) report;
-	printf("%-4s %s: %s\n", ok ? "ok" : "BAD", member(body, "name"),
-		   member(body, "detail"));
+	print_line(stdout, ok ? "ok   " : "BAD  ", member(body, "name"), ": ");
+	print_line(stdout, "", member(body, "detail"), "\n");
 	if (bk_json_get(body, "hint") != NULL)
-		printf("     hint: %s\n", member(body, "hint"));
+		print_line(stdout, "     hint: ", member(body, "hint"), "\n");
+}
+
+static void
+print_restored(const BkJson *body)
+{
+	print_line(stdout, "restored into database \"", member(body, "database"), "\"\n");
+	if (bk_json_get(body, "kept_as") != NULL)
+		print_line(stdout, "the database that was there is now \"",
+				   member(body, "kept_as"), "\"\n");
 }
 
 static void
@@ -193,8 +224,79 @@ print_manifest(const BkJson *body)
 	char	   *text = bk_json_text(body, true);
 
 	if (text != NULL)
-		printf("%s\n", text);
+		print_json_text(text);
 	free(text);
+}
+
+/* Text of others between words of our own. */
+static void
+print_line(FILE *to, const char *what, const char *text, const char *end)
+{
+	fputs(what, to);
+	print_words(to, text);
+	fputs(end, to);
+}
+
+/* Text for people; a further line is indented, so that it stands for no other. */
+static void
+print_words(FILE *to, const char *text)
+{
+	while (*text != '\0')
+	{
+		size_t		length = bk_utf8_length(text);
+
+		if (*text == '\n')
+			fputs("\n    ", to);
+		else if (length == 0 || (is_control(text, length) && *text != '\t'))
+			fputc('?', to);
+		else
+			fwrite(text, 1, length, to);
+		text += length > 0 ? length : 1;
+	}
+}
+
+/* A line of JSON. The controls that JSON lets stand are escaped all the same. */
+static void
+print_json_text(const char *text)
+{
+	size_t		length;
+
+	for (; *text != '\0'; text += length)
+	{
+		length = bk_utf8_length(text);
+		if (length == 0)
+			length = 1;
+		if (*text != '\n' && is_control(text, length))
+			printf("\\u%04x", (unsigned char) text[length - 1]);
+		else
+			fwrite(text, 1, length, stdout);
+	}
+	putchar('\n');
+}
+
+/* C0, DEL and C1 (ECMA-48); C1 is U+0080 to U+009F, so C2 80 to C2 9F. */
+static bool
+is_control(const char *text, size_t length)
+{
+	unsigned char first = (unsigned char) text[0];
+
+	if (length == 1)
+		return first < 0x20 || first == 0x7f;
+	return length == 2 && first == 0xc2 && (unsigned char) text[1] < 0xa0;
+}
+
+/* A member of some known word or number, to be padded: ASCII, or "?". */
+static void
+copy_field(char *field, const BkJson *body, const char *key)
+{
+	const char *text = member(body, key);
+	size_t		len = 0;
+
+	for (; text[len] != '\0' && len < LIST_FIELD - 1; len++)
+		field[len] = text[len] >= 0x20 && text[len] < 0x7f ? text[len] : '?';
+	field[len] = '\0';
+	if (len == 0)
+		snprintf(field, LIST_FIELD, "-");
 }
 
 /* Bytes in the largest unit that leaves a number. */

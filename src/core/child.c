@@ -26,7 +26,7 @@
 #define CHILD_LINE_SIZE		1024
 #define CHILD_SLICE_MS		100
 #define CHILD_SHORT_MS		10	/* when only waitpid() can tell */
-#define CHILD_TERM_MS		500
+#define CHILD_TERM_MS		200	/* less than we get ourselves (PROTOCOL.md) */
 #define CHILD_DETAIL_SIZE	1800	/* of the tail, in an error's detail */
 
 struct BkChild

@@ -108,7 +108,7 @@ extern bool bk_child_finish(BkChild *child, BkError *err);
 extern BkReader *bk_child_reader(BkChild *child, BkError *err);
 
 /*
- * End a child that has not been waited for: SIGTERM, after 500 ms SIGKILL,
+ * End a child that has not been waited for: SIGTERM, after 200 ms SIGKILL,
  * and reap it.
  */
 extern void bk_child_kill(BkChild *child);

@@ -110,16 +110,16 @@ bk_json_put_bool(BkJson *object, const char *key, bool value)
 	bk_json_put(object, key, json_boolean(value));
 }
 
-void
+bool
 bk_json_append(BkJson *array, BkJson *value)
 {
-	json_array_append_new(array, value != NULL ? value : json_null());
+	return value != NULL && json_array_append_new(array, value) == 0;
 }
 
 void
 bk_json_append_string(BkJson *array, const char *value)
 {
-	bk_json_append(array, value != NULL ? json_string(value) : NULL);
+	(void) bk_json_append(array, value != NULL ? json_string(value) : json_null());
 }
 
 void

@@ -51,8 +51,11 @@ extern void bk_json_put_words(BkJson *object, const char *key, const char *words
 extern void bk_json_put_int(BkJson *object, const char *key, int64_t value);
 extern void bk_json_put_bool(BkJson *object, const char *key, bool value);
 
-/* Append to an array. */
-extern void bk_json_append(BkJson *array, BkJson *value);
+/*
+ * Append to an array. The first tells whether it did: a list that is short of
+ * an element must not pass for a whole one.
+ */
+extern bool bk_json_append(BkJson *array, BkJson *value);
 extern void bk_json_append_string(BkJson *array, const char *value);
 
 /* Take a member out of an object. */

@@ -16,6 +16,7 @@
 #define TEXT_SIZE	256
 
 static bool read_text(const char *path, char *text);
+static bool read_machine_id(char *text);
 static bool read_boot_id(char *text);
 static bool read_pid_namespace(char *text);
 static bool read_start_ticks(int64_t pid, int64_t *ticks);
@@ -25,6 +26,7 @@ BkJson *
 bk_process_self(BkError *err)
 {
 	char		hostname[TEXT_SIZE];
+	char		machine[TEXT_SIZE] = "";
 	char		boot[TEXT_SIZE];
 	char		namespace[TEXT_SIZE];
 	int64_t		ticks;
@@ -38,6 +40,7 @@ bk_process_self(BkError *err)
 		return NULL;
 	}
 	hostname[sizeof(hostname) - 1] = '\0';
+	(void) read_machine_id(machine);
 	json = bk_json_object();
 	if (json == NULL)
 	{
@@ -45,6 +48,7 @@ bk_process_self(BkError *err)
 		return NULL;
 	}
 	bk_json_put_string(json, "hostname", hostname);
+	bk_json_put_string(json, "machine_id", machine);
 	bk_json_put_string(json, "boot_id", boot);
 	bk_json_put_string(json, "pid_namespace", namespace);
 	bk_json_put_int(json, "pid", getpid());
@@ -56,6 +60,7 @@ BkLife
 bk_process_life(const BkJson *process)
 {
 	char		hostname[TEXT_SIZE];
+	char		machine[TEXT_SIZE];
 	char		boot[TEXT_SIZE];
 	char		namespace[TEXT_SIZE];
 	int64_t		pid = bk_json_int(bk_json_get(process, "pid"), -1);
@@ -67,7 +72,9 @@ bk_process_life(const BkJson *process)
 		return BK_LIFE_UNKNOWN;
 	hostname[sizeof(hostname) - 1] = '\0';
 	if (!same(process, "boot_id", boot))
-		return same(process, "hostname", hostname) ? BK_LIFE_DEAD : BK_LIFE_UNKNOWN;
+		return same(process, "hostname", hostname) &&
+			read_machine_id(machine) && same(process, "machine_id", machine)
+			? BK_LIFE_DEAD : BK_LIFE_UNKNOWN;
 	if (!same(process, "pid_namespace", namespace))
 		return BK_LIFE_UNKNOWN;
 	if (pid > 0 && read_start_ticks(pid, &found) && found == ticks)
@@ -91,6 +98,13 @@ read_text(const char *path, char *text)
 	text[len] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	return true;
+}
+
+/* Containers may have none, or share that of their image. */
+static bool
+read_machine_id(char *text)
+{
+	return read_text("/etc/machine-id", text) && text[0] != '\0';
 }
 
 static bool

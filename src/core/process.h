@@ -17,16 +17,17 @@ typedef enum BkLife
 } BkLife;
 
 /*
- * This process as a JSON object: host name, boot id, PID namespace, PID and
- * start time in ticks since boot (proc(5)). Together they name one process
- * among all that ever were. NULL on failure.
+ * This process as a JSON object: host name, machine id (machine-id(5), may be
+ * empty), boot id, PID namespace, PID and start time in ticks since boot
+ * (proc(5)). Together they name one process among all that ever were. NULL on
+ * failure.
  */
 extern BkJson *bk_process_self(BkError *err);
 
 /*
  * Does the process of such an object live? DEAD is said only where it is
- * certain: same boot and PID namespace, and no such process; or same host
- * name and another boot.
+ * certain: same boot and PID namespace, and no such process; or another boot
+ * of the same machine, by its id and its name. Names alone are shared by many.
  */
 extern BkLife bk_process_life(const BkJson *process);
 

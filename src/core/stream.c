@@ -46,6 +46,24 @@ bk_memory_reader(const void *data, size_t len, BkError *err)
 }
 
 bool
+bk_drain(BkReader *reader, const BkHost *host, uint64_t *total, BkError *err)
+{
+	char	   *buf = malloc(BK_STREAM_BUFFER);
+	size_t		got = 1;
+	bool		ok = buf != NULL || bk_error_memory(err);
+
+	*total = 0;
+	while (ok && got > 0)
+	{
+		ok = bk_go_on(host, err) &&
+			bk_read(reader, buf, BK_STREAM_BUFFER, &got, err);
+		*total += ok ? got : 0;
+	}
+	free(buf);
+	return ok;
+}
+
+bool
 bk_read_all(BkReader *reader, size_t max, char **data, size_t *len,
 			BkError *err)
 {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/host.h"
 
 /* The unit in which data moves through a chain. */
 #define BK_STREAM_BUFFER	(256 * 1024)
@@ -106,6 +107,13 @@ bk_writer_close(BkWriter *writer)
 
 /* A reader over len bytes at data, which must outlive it. NULL: no memory. */
 extern BkReader *bk_memory_reader(const void *data, size_t len, BkError *err);
+
+/*
+ * Read to the end, where a reader checks what it knows, and drop the bytes.
+ * *total counts them.
+ */
+extern bool bk_drain(BkReader *reader, const BkHost *host, uint64_t *total,
+					 BkError *err);
 
 /*
  * Read up to max bytes to the end of the stream into a fresh, NUL-terminated

@@ -22,7 +22,11 @@
 #include "repo/object.h"
 #include "source/archive.h"
 #include "source/database.h"
+#include "source/property.h"
 #include "source/watch.h"
+
+/* Smaller parts would make a manifest that is larger than its data. */
+#define PART_SIZE_MIN	(64 * 1024)
 
 typedef struct Backup
 {
@@ -62,6 +66,7 @@ static bool store_contents(Backup *b, BkError *err);
 static bool store_recipe(Backup *b, BkError *err);
 static bool commit(Backup *b, BkError *err);
 static void clean_up(Backup *b, bool ok);
+static void undo(Backup *b);
 static BkJson *manifest_json(Backup *b, BkError *err);
 static BkDumpSpec dump_spec(Backup *b);
 static bool begin_stream(Backup *b, const char *stream, BkError *err);
@@ -105,6 +110,9 @@ check_request(const BkRequest *request, BkError *err)
 	if (strcmp(request->kind, "logical") != 0)
 		return bk_error(err, BK_STATE_UNSUPPORTED,
 						"backups of kind \"%s\" are not supported", request->kind);
+	if (request->part_size != 0 && request->part_size < PART_SIZE_MIN)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT,
+						"a part must have at least %d bytes", PART_SIZE_MIN);
 	for (size_t i = 0; i < 3; i++)
 	{
 		if (strcmp(request->content, contents[i]) == 0)
@@ -159,7 +167,7 @@ read_facts(Backup *b, BkError *err)
 	b->identity = bk_database_identity(b->session, err);
 	if (b->identity == NULL)
 		return false;
-	b->properties = bk_database_properties(b->session, b->request->database, err);
+	b->properties = bk_property_read(b->session, b->request->database, err);
 	b->start = bk_database_position(b->session, err);
 	if (b->properties == NULL || b->start == NULL ||
 		!bk_pg_value(b->session, size_sql, NULL, &size, err))
@@ -310,26 +318,23 @@ commit(Backup *b, BkError *err)
 	manifest = bk_manifest_new(json, err);
 	if (manifest == NULL)
 		return false;
-	ok = bk_repository_commit(b->repo, manifest, err);
+	/* Look again: see bk_intent_holds(). */
+	ok = bk_repository_commit(b->repo, manifest, err) &&
+		bk_intent_holds(b->intent, err);
 	if (ok)
 		bk_common_report_backup(manifest, &unknown, b->host);
 	bk_manifest_free(manifest);
 	return ok;
 }
 
-/* Undo what a failed backup stored, and take the announcement back. */
 static void
 clean_up(Backup *b, bool ok)
 {
-	BkError		problem;
-
 	bk_writer_close(b->writer);
-	if (!ok && b->intent != NULL &&
-		!bk_repository_remove_data(b->repo, b->id, &problem))
-		bk_log(b->host, BK_LOG_WARNING,
-			   "could not remove what the failed backup \"%s\" left: %s",
-			   b->id, problem.message);
-	bk_intent_end(b->intent);
+	if (b->intent != NULL && !ok)
+		undo(b);
+	else
+		bk_intent_end(b->intent);
 	bk_repository_close(b->repo);
 	bk_archive_free(b->archive);
 	bk_json_free(b->objects);
@@ -339,6 +344,27 @@ clean_up(Backup *b, bool ok)
 	free(b->snapshot);
 	bk_pg_close(b->session);
 	bk_pg_close(b->control);
+}
+
+/*
+ * Remove what a failed backup stored. The manifest may be there although the
+ * commit failed, so it goes first, and nothing else unless it is gone.
+ */
+static void
+undo(Backup *b)
+{
+	BkError		problem;
+
+	if (bk_repository_unlist(b->repo, b->id, &problem) &&
+		bk_repository_remove_data(b->repo, b->id, &problem))
+	{
+		bk_intent_end(b->intent);
+		return;
+	}
+	bk_log(b->host, BK_LOG_WARNING,
+		   "could not remove what the failed backup \"%s\" left: %s",
+		   b->id, problem.message);
+	bk_intent_leave(b->intent);
 }
 
 static BkJson *
@@ -383,6 +409,7 @@ dump_spec(Backup *b)
 	BkDumpSpec	spec = {
 		.bindir = b->request->bindir,
 		.target = &b->target,
+		.maintenance = bk_common_maintenance_database(b->request),
 		.snapshot = b->snapshot,
 		.content = b->request->content,
 		.lock_timeout = b->request->lock_timeout,

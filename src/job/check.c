@@ -13,8 +13,11 @@
 #include "source/tool.h"
 
 static bool check_programs(const BkRequest *request, const BkHost *host,
-						   BkError *err);
-static bool check_login(const BkRequest *request, const BkHost *host);
+						   int *dump_major, BkError *err);
+static int	major_version(const char *version);
+static bool check_login(const BkRequest *request, const BkHost *host,
+						int dump_major);
+static void check_versions(const BkHost *host, int dump_major, int server);
 static bool check_rights(BkPg *pg, const BkHost *host, BkError *err);
 static bool check_repository(const BkRequest *request, const BkHost *host);
 static void report(const BkHost *host, const char *name, bool ok,
@@ -25,16 +28,22 @@ static void log_line(void *arg, const char *line);
 bool
 bk_job_check(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	return check_programs(request, host, err) &&
+	int			dump_major = 0;
+
+	return check_programs(request, host, &dump_major, err) &&
 		bk_go_on(host, err) &&
-		check_login(request, host) &&
+		check_login(request, host, dump_major) &&
 		bk_go_on(host, err) &&
 		check_repository(request, host);
 }
 
-/* Each program must run and say its version. */
+/*
+ * Each program must run and say its version. *dump_major is that of pg_dump;
+ * it stays as it is if pg_dump does not say one.
+ */
 static bool
-check_programs(const BkRequest *request, const BkHost *host, BkError *err)
+check_programs(const BkRequest *request, const BkHost *host, int *dump_major,
+			   BkError *err)
 {
 	static const char *const names[] = {"pg_dump", "pg_dumpall", "pg_restore"};
 	BkDumpSpec	spec = {
@@ -63,27 +72,54 @@ check_programs(const BkRequest *request, const BkHost *host, BkError *err)
 		version[got] = '\0';
 		version[strcspn(version, "\n")] = '\0';
 		report(host, names[i], ok, version, &problem);
+		if (ok && i == 0)
+			*dump_major = major_version(version);
 		if (!bk_go_on(host, err))
 			return false;
 	}
 	return true;
 }
 
-static bool
-check_login(const BkRequest *request, const BkHost *host)
+/* From "pg_dump (PostgreSQL) 15.8 (Debian 15.8-1)"; 0 if there is none. */
+static int
+major_version(const char *version)
 {
-	BkPgTarget	target = bk_common_target(request, bk_common_maintenance_database(request));
+	const char *number = strstr(version, "(PostgreSQL) ");
+
+	return number == NULL ? 0 : atoi(number + strlen("(PostgreSQL) "));
+}
+
+static bool
+check_login(const BkRequest *request, const BkHost *host, int dump_major)
+{
+	BkPgTarget	target = bk_common_target(request, host, bk_common_maintenance_database(request));
 	BkError		problem;
 	BkPg	   *pg = bk_pg_connect(&target, &problem);
 	char		detail[128] = "";
 
 	if (pg != NULL)
-		snprintf(detail, sizeof(detail), "server version %d", bk_pg_version(pg));
+		snprintf(detail, sizeof(detail), "server version %d.%d",
+				 bk_pg_version(pg) / 10000, bk_pg_version(pg) % 10000);
 	report(host, "login", pg != NULL, detail, &problem);
+	if (pg != NULL && dump_major > 0)
+		check_versions(host, dump_major, bk_pg_version(pg) / 10000);
 	if (pg != NULL && !check_rights(pg, host, &problem))
 		report(host, "rights", false, "", &problem);
 	bk_pg_close(pg);
 	return true;
+}
+
+/* pg_dump refuses a server that is newer than itself. */
+static void
+check_versions(const BkHost *host, int dump_major, int server)
+{
+	bool		ok = dump_major >= server;
+	char		detail[128];
+
+	snprintf(detail, sizeof(detail), "pg_dump is of version %d, the server of version %d",
+			 dump_major, server);
+	bk_common_report_check(host, "pg_dump fits the server", ok, detail,
+						   ok ? NULL : "Install the client programs of the server's version beside pg_backup_ext.");
 }
 
 /* What the login may read decides what a backup has. */

@@ -26,7 +26,8 @@ bk_common_open(const BkRequest *request, BkError *err)
 }
 
 bool
-bk_common_cluster(const BkRequest *request, char *cluster, BkError *err)
+bk_common_cluster(const BkRequest *request, const BkHost *host, char *cluster,
+				  BkError *err)
 {
 	BkPgTarget	target;
 	BkPg	   *pg;
@@ -37,7 +38,7 @@ bk_common_cluster(const BkRequest *request, char *cluster, BkError *err)
 		snprintf(cluster, BK_COMMON_CLUSTER_SIZE, "%s", request->system_identifier);
 		return true;
 	}
-	target = bk_common_target(request, bk_common_maintenance_database(request));
+	target = bk_common_target(request, host, bk_common_maintenance_database(request));
 	pg = bk_pg_connect(&target, err);
 	position = pg == NULL ? NULL : bk_database_position(pg, err);
 	bk_pg_close(pg);
@@ -64,20 +65,24 @@ bk_common_announce(const BkRequest *request, BkRepository *repo,
 	BkError		problem;
 
 	*intent = NULL;
-	if (!bk_common_may_write(request, repo, &problem))
+	if (bk_common_may_write(request, repo, &problem))
+		*intent = bk_intent_begin(repo, request->id, BK_INTENT_NEEDS, &problem);
+	else if (bk_error_is(&problem, BK_STATE_WRONG_STATE))
 		return true;
-	*intent = bk_intent_begin(repo, request->id, BK_INTENT_NEEDS, &problem);
 	if (*intent != NULL)
 		return true;
-	if (bk_error_is(&problem, BK_STATE_NO_RIGHT))
+
+	/* Another run is in the way: that alone is a reason not to read. */
+	if (bk_error_is(&problem, BK_STATE_IN_USE) ||
+		bk_error_is(&problem, BK_STATE_BAD_ARGUMENT))
 	{
-		bk_log(host, BK_LOG_WARNING,
-			   "reading without protection against a concurrent delete: %s",
-			   problem.message);
-		return true;
+		*err = problem;
+		return false;
 	}
-	*err = problem;
-	return false;
+	bk_log(host, BK_LOG_WARNING,
+		   "reading without protection against a concurrent delete: %s",
+		   problem.message);
+	return true;
 }
 
 const char *
@@ -87,13 +92,15 @@ bk_common_maintenance_database(const BkRequest *request)
 }
 
 BkPgTarget
-bk_common_target(const BkRequest *request, const char *database)
+bk_common_target(const BkRequest *request, const BkHost *host,
+				 const char *database)
 {
 	BkPgTarget	target = {
 		.conninfo = request->conninfo,
 		.role = request->role,
 		.database = database,
 		.application = APPLICATION,
+		.host = host,
 	};
 
 	return target;
@@ -153,6 +160,25 @@ bk_common_report_backup(const BkManifest *manifest, const BkVerdict *verdict,
 		if (!verdict->good)
 			bk_json_put_string(record, "problem", verdict->problem);
 	}
+	host->record(host->ctx, "backup", record);
+	bk_json_free(record);
+}
+
+void
+bk_common_report_unreadable(const char *id, const BkError *problem,
+							const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+	char		database[64];
+	char		started[BK_CLOCK_TEXT_SIZE];
+
+	bk_label_name(id, database);
+	bk_clock_format(bk_label_time(id), started);
+	bk_json_put_string(record, "id", id);
+	bk_json_put_string(record, "database", database);
+	bk_json_put_string(record, "started_at", started);
+	bk_json_put_string(record, "state", "bad");
+	bk_json_put_words(record, "problem", problem->message);
 	host->record(host->ctx, "backup", record);
 	bk_json_free(record);
 }

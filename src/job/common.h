@@ -22,8 +22,8 @@ extern BkRepository *bk_common_open(const BkRequest *request, BkError *err);
  * The system identifier of the cluster that asks: from the request, else from
  * the server that the request's conninfo leads to.
  */
-extern bool bk_common_cluster(const BkRequest *request, char *cluster,
-							  BkError *err);
+extern bool bk_common_cluster(const BkRequest *request, const BkHost *host,
+							  char *cluster, BkError *err);
 
 /*
  * May the asking cluster write into it? An error (55000) where it is not
@@ -34,9 +34,10 @@ extern bool bk_common_may_write(const BkRequest *request, BkRepository *repo,
 								BkError *err);
 
 /*
- * Announce that a backup is being read. *intent is NULL where nothing may be
- * written (a cluster that is not registered, a read-only place): reading goes
- * on without protection then.
+ * Announce that a backup is being read. *intent is NULL where nothing can be
+ * written (a cluster that is not registered, a read-only or full place):
+ * reading goes on without protection then. Only a run that deletes the backup
+ * is an error (55006).
  */
 extern bool bk_common_announce(const BkRequest *request, BkRepository *repo,
 							   const BkHost *host, BkIntent **intent,
@@ -45,8 +46,9 @@ extern bool bk_common_announce(const BkRequest *request, BkRepository *repo,
 /* The database to connect to where any will do. */
 extern const char *bk_common_maintenance_database(const BkRequest *request);
 
-/* How to reach a database of the request's server. */
+/* How to reach a database of the request's server; "host" may stop the waits. */
 extern BkPgTarget bk_common_target(const BkRequest *request,
+								   const BkHost *host,
 								   const char *database);
 
 /* Require an argument (22023 names it). */
@@ -60,6 +62,10 @@ extern void bk_common_report_repository(const BkRepository *repo,
 extern void bk_common_report_backup(const BkManifest *manifest,
 									const BkVerdict *verdict,
 									const BkHost *host);
+
+/* Send the "backup" record of one whose files cannot be read, and why. */
+extern void bk_common_report_unreadable(const char *id, const BkError *problem,
+										const BkHost *host);
 
 /* Send a "check" record; hint may be NULL. */
 extern void bk_common_report_check(const BkHost *host, const char *name,

@@ -15,7 +15,7 @@ bk_job_init(const BkRequest *request, const BkHost *host, BkError *err)
 	BkRepository *repo;
 
 	if (!bk_common_need(request->repository, "repository", err) ||
-		!bk_common_cluster(request, cluster, err))
+		!bk_common_cluster(request, host, cluster, err))
 		return false;
 	target.system_identifier = cluster;
 	repo = bk_repository_create(&target, err);
@@ -33,7 +33,7 @@ bk_job_adopt(const BkRequest *request, const BkHost *host, BkError *err)
 	BkRepository *repo;
 	bool		ok;
 
-	if (!bk_common_cluster(request, cluster, err))
+	if (!bk_common_cluster(request, host, cluster, err))
 		return false;
 	repo = bk_common_open(request, err);
 	if (repo == NULL)

@@ -118,6 +118,11 @@ add_restore(BkBuf *text, const BkRecipe *recipe)
 	bk_buf_printf(text,
 				  " |\n  pg_restore --exit-on-error --no-subscriptions%s --dbname=\"dbname='${quoted%%.}'\"\n",
 				  data ? " --data-only" : "");
+	bk_buf_append_string(text,
+						 "\n# What is left to be done by hand: subscriptions, and owner, grants, settings\n"
+						 "# and comment of the database itself. These are in the first line of\n#   ");
+	add_decode(text, recipe, BK_STREAM_CONTENTS);
+	bk_buf_append_string(text, "\n");
 }
 
 /*

@@ -6,23 +6,21 @@
 
 #include "job/common.h"
 #include "job/verbs.h"
-#include "repo/layout.h"
 
 /* Looking for another good backup of the same database. */
 typedef struct Search
 {
 	BkRepository *repo;
 	const BkHost *host;
+	const BkIntent *intent;
 	const BkManifest *manifest; /* of the backup that shall go */
 	bool		found;
 } Search;
 
 static bool may_go(const BkRequest *request, BkRepository *repo,
-				   const BkHost *host, BkError *err);
-static bool require_another(BkRepository *repo, const BkHost *host,
-							const BkManifest *manifest, BkError *err);
+				   const BkIntent *intent, const BkHost *host, BkError *err);
+static bool require_another(Search *search, BkError *err);
 static bool look_at(void *arg, const char *id, BkError *err);
-static bool unlist(BkRepository *repo, const char *id, BkError *err);
 
 bool
 bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
@@ -36,9 +34,9 @@ bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
 		(repo = bk_common_open(request, err)) != NULL &&
 		bk_common_may_write(request, repo, err) &&
 		bk_intent_clean(repo, host, err) &&
-		may_go(request, repo, host, err) &&
 		(intent = bk_intent_begin(repo, request->id, BK_INTENT_DELETES, err)) != NULL &&
-		unlist(repo, request->id, err) &&
+		may_go(request, repo, intent, host, err) &&
+		bk_repository_unlist(repo, request->id, err) &&
 		bk_repository_remove_data(repo, request->id, err);
 	if (ok)
 	{
@@ -54,35 +52,43 @@ bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
 
 /* An unreadable backup may go only by force: nobody can tell what it is. */
 static bool
-may_go(const BkRequest *request, BkRepository *repo, const BkHost *host,
-	   BkError *err)
+may_go(const BkRequest *request, BkRepository *repo, const BkIntent *intent,
+	   const BkHost *host, BkError *err)
 {
 	BkManifest *manifest = bk_repository_manifest(repo, request->id, err);
+	Search		search = {
+		.repo = repo,
+		.host = host,
+		.intent = intent,
+		.manifest = manifest,
+	};
 	BkVerdict	verdict;
 	bool		ok;
 
 	if (manifest == NULL)
 	{
-		if (bk_error_is(err, BK_STATE_NO_OBJECT) || !request->force)
+		if (bk_error_is(err, BK_STATE_NO_OBJECT))
 			return false;
-		return bk_label_check(request->id, err);
+		if (request->force)
+			return bk_label_check(request->id, err);
+		return bk_error_hint(err, "To delete it all the same, run: SELECT backup_delete('%s', force => true);",
+							 request->id);
 	}
 	ok = bk_note_read(repo, request->id, &verdict, err);
 	if (ok && !request->force && (!verdict.known || verdict.good))
-		ok = require_another(repo, host, manifest, err);
+		ok = require_another(&search, err);
 	bk_manifest_free(manifest);
 	return ok;
 }
 
 static bool
-require_another(BkRepository *repo, const BkHost *host,
-				const BkManifest *manifest, BkError *err)
+require_another(Search *search, BkError *err)
 {
-	Search		search = {.repo = repo, .host = host, .manifest = manifest};
+	const BkManifest *manifest = search->manifest;
 
-	if (!bk_repository_walk(repo, look_at, &search, err))
+	if (!bk_repository_walk(search->repo, look_at, search, err))
 		return false;
-	if (search.found)
+	if (search->found)
 		return true;
 	bk_error(err, BK_STATE_WRONG_STATE,
 			 "backup \"%s\" is the last good one of database \"%s\"",
@@ -91,7 +97,10 @@ require_another(BkRepository *repo, const BkHost *host,
 						 manifest->id);
 }
 
-/* Ids carry the name, so only backups of the same one are read. */
+/*
+ * Ids carry the name, so only backups of the same one are read. One that is
+ * being deleted itself does not count.
+ */
 static bool
 look_at(void *arg, const char *id, BkError *err)
 {
@@ -99,6 +108,7 @@ look_at(void *arg, const char *id, BkError *err)
 	BkManifest *manifest;
 	BkVerdict	verdict;
 	BkError		unreadable;
+	bool		deleting = true;
 
 	if (search->found || strcmp(id, search->manifest->id) == 0 ||
 		!bk_label_same_name(id, search->manifest->id))
@@ -107,17 +117,11 @@ look_at(void *arg, const char *id, BkError *err)
 	if (manifest == NULL)
 		return true;
 	if (strcmp(manifest->content, search->manifest->content) == 0 &&
-		bk_note_read(search->repo, id, &verdict, &unreadable))
-		search->found = !verdict.known || verdict.good;
+		strcmp(manifest->system_identifier,
+			   search->manifest->system_identifier) == 0 &&
+		bk_note_read(search->repo, id, &verdict, &unreadable) &&
+		bk_intent_deleting(search->intent, id, &deleting, &unreadable))
+		search->found = !deleting && (!verdict.known || verdict.good);
 	bk_manifest_free(manifest);
 	return true;
-}
-
-static bool
-unlist(BkRepository *repo, const char *id, BkError *err)
-{
-	char		key[BK_KEY_SIZE];
-
-	bk_layout_manifest(key, id);
-	return bk_storage_remove(repo->storage, key, err);
 }

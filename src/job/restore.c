@@ -23,6 +23,7 @@
 #include "repo/object.h"
 #include "source/archive.h"
 #include "source/database.h"
+#include "source/property.h"
 #include "source/globals.h"
 #include "source/load.h"
 #include "source/swap.h"
@@ -36,6 +37,8 @@ typedef struct Restore
 	BkIntent   *intent;
 	BkPg	   *control;
 	BkPg	   *helper;			/* ends sessions while control renames */
+	BkJson	   *properties;		/* of the database to create */
+	BkPropertyRoles roles;
 	char		scratch[BK_SCRATCH_NAME_SIZE];
 	char		kept[BK_SCRATCH_NAME_SIZE];
 	bool		created;
@@ -49,12 +52,13 @@ static bool restore_globals(Restore *r, BkError *err);
 static bool restore_database(Restore *r, BkError *err);
 static bool connect_server(Restore *r, BkError *err);
 static bool check_target(Restore *r, BkError *err);
+static bool read_properties(Restore *r, BkError *err);
 static bool create_scratch(Restore *r, BkError *err);
 static bool load_archive(Restore *r, BkError *err);
+static bool count_rows(Restore *r, BkError *err);
 static bool take_name(Restore *r, BkError *err);
 static bool rename_scratch(Restore *r, BkError *err);
 static bool replace_live(Restore *r, BkError *err);
-static bool read_properties(Restore *r, BkJson **properties, BkError *err);
 static void report(const Restore *r);
 static void clean_up(Restore *r);
 static bool forward(void *arg, const void *buf, size_t len, BkError *err);
@@ -90,8 +94,8 @@ check_request(const BkRequest *request, BkError *err)
 				 request->target);
 		return bk_error_detail(err, "A name may have 63 bytes.");
 	}
-	if (request->replace && request->home != NULL &&
-		strcmp(request->target, request->home) == 0)
+	if (request->replace &&
+		strcmp(request->target, bk_common_maintenance_database(request)) == 0)
 	{
 		bk_error(err, BK_STATE_WRONG_STATE,
 				 "the home database \"%s\" cannot be replaced", request->target);
@@ -111,13 +115,19 @@ open_backup(Restore *r, BkError *err)
 	return r->manifest != NULL;
 }
 
+/* Once to the end, where digests are compared, and only then to run it. */
 static bool
 restore_globals(Restore *r, BkError *err)
 {
-	BkReader   *text;
+	BkReader   *text = NULL;
+	uint64_t	total;
 	bool		ok;
 
-	if (!connect_server(r, err))
+	ok = connect_server(r, err) &&
+		(text = bk_object_reader(r->repo, r->manifest, BK_STREAM_GLOBALS, err)) != NULL &&
+		bk_drain(text, r->host, &total, err);
+	bk_reader_close(text);
+	if (!ok)
 		return false;
 	text = bk_object_reader(r->repo, r->manifest, BK_STREAM_GLOBALS, err);
 	ok = text != NULL && bk_globals_run(r->control, text, r->host, err);
@@ -138,9 +148,10 @@ restore_database(Restore *r, BkError *err)
 	}
 	return connect_server(r, err) &&
 		check_target(r, err) &&
+		read_properties(r, err) &&
 		create_scratch(r, err) &&
 		load_archive(r, err) &&
-		bk_rows_check(r->request, r->host, r->repo, r->manifest, r->scratch, err) &&
+		count_rows(r, err) &&
 		take_name(r, err);
 }
 
@@ -149,7 +160,7 @@ connect_server(Restore *r, BkError *err)
 {
 	BkPgTarget	target;
 
-	target = bk_common_target(r->request, bk_common_maintenance_database(r->request));
+	target = bk_common_target(r->request, r->host, bk_common_maintenance_database(r->request));
 	r->control = bk_pg_connect(&target, err);
 	if (r->control == NULL)
 		return false;
@@ -183,7 +194,7 @@ static bool
 create_scratch(Restore *r, BkError *err)
 {
 	bk_progress(r->host, "create", r->request->target, 0, 0);
-	if (!bk_scratch_name(r->request->target, "restoring", r->scratch, err) ||
+	if (!bk_scratch_name(r->request->target, r->scratch, err) ||
 		!bk_database_create(r->control, r->scratch,
 							bk_json_get(r->manifest->json, "database"), err))
 		return false;
@@ -194,7 +205,7 @@ create_scratch(Restore *r, BkError *err)
 static bool
 load_archive(Restore *r, BkError *err)
 {
-	BkPgTarget	target = bk_common_target(r->request, r->scratch);
+	BkPgTarget	target = bk_common_target(r->request, r->host, r->scratch);
 	BkDumpSpec	tool = {
 		.bindir = r->request->bindir,
 		.target = &target,
@@ -226,6 +237,16 @@ load_archive(Restore *r, BkError *err)
 }
 
 static bool
+count_rows(Restore *r, BkError *err)
+{
+	BkPgTarget	target = bk_common_target(r->request, r->host, r->scratch);
+
+	/* A trigger at login may write rows, or keep us out. */
+	target.no_event_triggers = bk_pg_version(r->control) >= 170000;
+	return bk_rows_check(&target, r->host, r->repo, r->manifest, err);
+}
+
+static bool
 take_name(Restore *r, BkError *err)
 {
 	bool		ok = bk_go_on(r->host, err) &&
@@ -241,30 +262,17 @@ take_name(Restore *r, BkError *err)
 static bool
 rename_scratch(Restore *r, BkError *err)
 {
-	char	   *from = bk_pg_identifier(r->control, r->scratch);
-	char	   *to = bk_pg_identifier(r->control, r->request->target);
-	BkJson	   *properties = NULL;
-	BkDatabaseRoles roles = {
-		.owner = !r->request->no_owner,
-		.privileges = !r->request->no_privileges,
-	};
 	BkError		ignored;
 	bool		ok;
 
-	if (from == NULL || to == NULL)
-		ok = bk_error_memory(err);
-	else
-		ok = read_properties(r, &properties, err) &&
-			bk_pg_run(r->control, "BEGIN", err) &&
-			bk_database_apply(r->control, r->scratch, properties, roles,
-							  r->host, err) &&
-			bk_pg_runf(r->control, err, "ALTER DATABASE %s RENAME TO %s", from, to) &&
-			bk_pg_run(r->control, "COMMIT", err);
+	ok = bk_pg_run(r->control, "BEGIN", err) &&
+		bk_property_apply(r->control, r->scratch, r->properties, r->roles,
+						  r->host, err) &&
+		bk_swap_rename(r->control, r->helper, r->scratch, r->request->target,
+					   r->host, err) &&
+		bk_pg_run(r->control, "COMMIT", err);
 	if (!ok)
 		(void) bk_pg_run(r->control, "ROLLBACK", &ignored);
-	bk_json_free(properties);
-	free(from);
-	free(to);
 	return ok;
 }
 
@@ -281,15 +289,22 @@ replace_live(Restore *r, BkError *err)
 		bk_swap_run(r->control, r->helper, &swap, r->host, err);
 }
 
+/* What the database shall have in the end, and whether this cluster can. */
 static bool
-read_properties(Restore *r, BkJson **properties, BkError *err)
+read_properties(Restore *r, BkError *err)
 {
-	BkReader   *reader = bk_object_reader(r->repo, r->manifest,
-										  BK_STREAM_CONTENTS, err);
+	BkReader   *reader;
 	bool		ok;
 
+	/* The place of another database is taken with that one's properties. */
+	if (r->request->replace)
+		return true;
+	r->roles.owner = !r->request->no_owner;
+	r->roles.privileges = !r->request->no_privileges;
+	reader = bk_object_reader(r->repo, r->manifest, BK_STREAM_CONTENTS, err);
 	ok = reader != NULL &&
-		bk_contents_read(reader, properties, NULL, NULL, err);
+		bk_contents_read(reader, &r->properties, NULL, NULL, err) &&
+		bk_property_check_roles(r->control, r->properties, r->roles, err);
 	bk_reader_close(reader);
 	return ok;
 }
@@ -318,6 +333,7 @@ clean_up(Restore *r)
 			   r->scratch, problem.message);
 	bk_pg_close(r->helper);
 	bk_pg_close(r->control);
+	bk_json_free(r->properties);
 	bk_intent_end(r->intent);
 	bk_manifest_free(r->manifest);
 	bk_repository_close(r->repo);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "job/common.h"
 #include "job/contents.h"
 #include "repo/layout.h"
 #include "repo/object.h"
@@ -36,16 +35,14 @@ static bool differ(const char *name, int64_t expected, int64_t found,
 				   BkError *err);
 
 bool
-bk_rows_check(const BkRequest *request, const BkHost *host,
-			  BkRepository *repo, const BkManifest *manifest,
-			  const char *database, BkError *err)
+bk_rows_check(const BkPgTarget *target, const BkHost *host,
+			  BkRepository *repo, const BkManifest *manifest, BkError *err)
 {
-	BkPgTarget	target = bk_common_target(request, database);
 	Count		count = {.host = host};
 	BkReader   *reader = NULL;
 	bool		ok;
 
-	count.pg = bk_pg_connect(&target, err);
+	count.pg = bk_pg_connect(target, err);
 	ok = count.pg != NULL &&
 		bk_pg_run(count.pg, "SELECT set_config('client_encoding', current_setting('server_encoding'), false)", err) &&
 		(reader = bk_object_reader(repo, manifest, BK_STREAM_CONTENTS, err)) != NULL &&

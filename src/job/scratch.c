@@ -3,7 +3,7 @@
  *	  Name, mark and clean up databases in the making.
  *
  * The mark is a comment on the database: it lies beside what it is about, and
- * goes away with it. bk_database_apply() overwrites it with the true comment.
+ * goes away with it. bk_property_apply() overwrites it with the true comment.
  */
 #include "job/scratch.h"
 
@@ -15,25 +15,27 @@
 #include "core/digest.h"
 #include "core/process.h"
 #include "source/database.h"
+#include "source/property.h"
 
-#define MARK	"backup_ext: restore in progress "
+#define SCRATCH_WORD	"restoring"
 
+/* Somebody may have taken such a database into use under another name. */
 static const char marked_sql[] =
 	"SELECT datname, substr(shobj_description(oid, 'pg_database'), length($1) + 1)"
-	" FROM pg_database WHERE starts_with(shobj_description(oid, 'pg_database'), $1)";
+	" FROM pg_database WHERE starts_with(shobj_description(oid, 'pg_database'), $1)"
+	" AND datname ~ '_" SCRATCH_WORD "_[0-9a-z]{6}$'";
 
 static void join(const char *name, const char *suffix, char *joined);
 
 bool
-bk_scratch_name(const char *name, const char *word, char *scratch,
-				BkError *err)
+bk_scratch_name(const char *name, char *scratch, BkError *err)
 {
 	char		random[7];
 	char		suffix[32];
 
 	if (!bk_random_label(random, 6, err))
 		return false;
-	snprintf(suffix, sizeof(suffix), "_%s_%s", word, random);
+	snprintf(suffix, sizeof(suffix), "_" SCRATCH_WORD "_%s", random);
 	join(name, suffix, scratch);
 	return true;
 }
@@ -66,7 +68,7 @@ bk_scratch_mark(BkPg *pg, const char *scratch, BkError *err)
 	if (self == NULL)
 		return false;
 	text = bk_json_text(self, false);
-	snprintf(mark, sizeof(mark), MARK "%s", text == NULL ? "" : text);
+	snprintf(mark, sizeof(mark), BK_PROPERTY_MARK "%s", text == NULL ? "" : text);
 	name = bk_pg_identifier(pg, scratch);
 	comment = bk_pg_literal(pg, mark);
 	if (text == NULL || name == NULL || comment == NULL)
@@ -83,7 +85,7 @@ bk_scratch_mark(BkPg *pg, const char *scratch, BkError *err)
 bool
 bk_scratch_clean(BkPg *pg, const BkHost *host, BkError *err)
 {
-	const char *values[] = {MARK};
+	const char *values[] = {BK_PROPERTY_MARK};
 	BkPgRows   *rows = bk_pg_query(pg, marked_sql, 1, values, err);
 
 	if (rows == NULL)

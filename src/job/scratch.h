@@ -13,9 +13,8 @@
 
 #define BK_SCRATCH_NAME_SIZE	64
 
-/* <name>_<word>_<random>, the name cut so that 63 bytes are enough. */
-extern bool bk_scratch_name(const char *name, const char *word, char *scratch,
-							BkError *err);
+/* <name>_restoring_<random>, the name cut so that 63 bytes are enough. */
+extern bool bk_scratch_name(const char *name, char *scratch, BkError *err);
 
 /* <name>_<time>, for a database that is kept. */
 extern bool bk_scratch_dated_name(const char *name, char *dated, BkError *err);
@@ -23,7 +22,10 @@ extern bool bk_scratch_dated_name(const char *name, char *dated, BkError *err);
 /* Write into the database's comment which process makes it. */
 extern bool bk_scratch_mark(BkPg *pg, const char *scratch, BkError *err);
 
-/* Drop marked databases whose process is certainly dead. */
+/*
+ * Drop databases that have the mark of a process that is certainly dead, and
+ * still such a name.
+ */
 extern bool bk_scratch_clean(BkPg *pg, const BkHost *host, BkError *err);
 
 #endif

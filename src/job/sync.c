@@ -2,6 +2,7 @@
  * sync.c
  *	  Report what the repository holds.
  */
+#include "core/clock.h"
 #include "job/common.h"
 #include "job/verbs.h"
 
@@ -12,8 +13,6 @@ typedef struct Report
 } Report;
 
 static bool report_one(void *arg, const char *id, BkError *err);
-static void report_unreadable(const BkHost *host, const char *id,
-							  const BkError *problem);
 
 bool
 bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
@@ -51,7 +50,10 @@ bk_job_info(const BkRequest *request, const BkHost *host, BkError *err)
 	return manifest != NULL;
 }
 
-/* A backup whose manifest cannot be read is bad, and must not hide the rest. */
+/*
+ * A backup whose files cannot be read is bad, and must not hide the rest. One
+ * that was deleted since it was listed is none.
+ */
 static bool
 report_one(void *arg, const char *id, BkError *err)
 {
@@ -65,30 +67,9 @@ report_one(void *arg, const char *id, BkError *err)
 	manifest = bk_repository_manifest(report->repo, id, &problem);
 	if (manifest != NULL && bk_note_read(report->repo, id, &verdict, &problem))
 		bk_common_report_backup(manifest, &verdict, report->host);
-	else if (bk_error_is(&problem, BK_STATE_CORRUPT) ||
-			 bk_error_is(&problem, BK_STATE_UNSUPPORTED))
-		report_unreadable(report->host, id, &problem);
-	else if (!bk_error_is(&problem, BK_STATE_NO_OBJECT))
-	{
-		*err = problem;
-		bk_manifest_free(manifest);
-		return false;
-	}
+	else if (!bk_error_is(&problem, BK_STATE_NO_OBJECT) &&
+			 !bk_error_is(&problem, BK_STATE_MISSING_FILE))
+		bk_common_report_unreadable(id, &problem, report->host);
 	bk_manifest_free(manifest);
 	return true;
-}
-
-static void
-report_unreadable(const BkHost *host, const char *id, const BkError *problem)
-{
-	BkJson	   *record = bk_json_object();
-	char		database[64];
-
-	bk_label_name(id, database);
-	bk_json_put_string(record, "id", id);
-	bk_json_put_string(record, "database", database);
-	bk_json_put_string(record, "state", "bad");
-	bk_json_put_words(record, "problem", problem->message);
-	host->record(host->ctx, "backup", record);
-	bk_json_free(record);
 }

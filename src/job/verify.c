@@ -38,6 +38,7 @@ typedef struct Compare
 } Compare;
 
 static bool check_level(const BkRequest *request, BkError *err);
+static bool judge_manifest(Verify *v, BkError *err);
 static bool verify_stored(Verify *v, BkError *err);
 static bool verify_readable(Verify *v, BkError *err);
 static bool read_archive(Verify *v, const char *stream, char *detail,
@@ -64,11 +65,15 @@ bk_job_verify(const BkRequest *request, const BkHost *host, BkError *err)
 	ok = check_level(request, err) &&
 		bk_common_need(request->id, "id", err) &&
 		(v.repo = bk_common_open(request, err)) != NULL &&
-		bk_common_announce(request, v.repo, host, &v.intent, err) &&
-		(v.manifest = bk_repository_manifest(v.repo, request->id, err)) != NULL &&
-		(strcmp(request->level, "stored") == 0
-		 ? verify_stored(&v, err) : verify_readable(&v, err)) &&
-		write_verdict(&v, err);
+		bk_common_announce(request, v.repo, host, &v.intent, err);
+	if (ok)
+	{
+		v.manifest = bk_repository_manifest(v.repo, request->id, err);
+		ok = v.manifest == NULL ? judge_manifest(&v, err)
+			: (strcmp(request->level, "stored") == 0
+			   ? verify_stored(&v, err) : verify_readable(&v, err)) &&
+			write_verdict(&v, err);
+	}
 	bk_intent_end(v.intent);
 	bk_manifest_free(v.manifest);
 	bk_repository_close(v.repo);
@@ -83,6 +88,22 @@ check_level(const BkRequest *request, BkError *err)
 		return true;
 	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid level \"%s\"", request->level);
 	return bk_error_hint(err, "Use stored or readable.");
+}
+
+/*
+ * A manifest that is damaged or not understood is a verdict by itself. No
+ * note keeps it: every reader of the manifest comes to it anew.
+ */
+static bool
+judge_manifest(Verify *v, BkError *err)
+{
+	if (!bk_error_is(err, BK_STATE_CORRUPT) &&
+		!bk_error_is(err, BK_STATE_UNSUPPORTED))
+		return false;
+	bk_common_report_check(v->host, "manifest", false, err->message,
+						   err->hint[0] == '\0' ? NULL : err->hint);
+	bk_common_report_unreadable(v->request->id, err, v->host);
+	return true;
 }
 
 static bool
@@ -151,10 +172,9 @@ read_archive(Verify *v, const char *stream, char *detail, size_t size,
 	v->done = 0;
 	ok = reader != NULL && open_lister(v, err) &&
 		(archive = bk_archive_read(reader, forward, v, err)) != NULL;
+	/* If pg_restore alone fails, that is no verdict on the backup. */
 	if (ok && v->lister != NULL)
-		ok = bk_finish(v->lister, err) ||
-			(bk_error_is(err, BK_STATE_SYSTEM) &&
-			 bk_error(err, BK_STATE_CORRUPT, "pg_restore cannot read the table of contents"));
+		ok = bk_finish(v->lister, err);
 	ok = ok && compare_contents(v, archive, err);
 	if (ok)
 		snprintf(detail, size, "%llu bytes, %d entries, %zu with data",
@@ -209,17 +229,9 @@ read_globals(Verify *v, const char *stream, char *detail, size_t size,
 			 BkError *err)
 {
 	BkReader   *reader = bk_object_reader(v->repo, v->manifest, stream, err);
-	char		buf[8192];
-	size_t		got = 1;
-	uint64_t	total = 0;
-	bool		ok = reader != NULL;
+	uint64_t	total;
+	bool		ok = reader != NULL && bk_drain(reader, v->host, &total, err);
 
-	while (ok && got > 0)
-	{
-		ok = bk_read(reader, buf, sizeof(buf), &got, err) &&
-			bk_go_on(v->host, err);
-		total += got;
-	}
 	bk_reader_close(reader);
 	if (ok)
 		snprintf(detail, size, "%llu bytes", (unsigned long long) total);
@@ -293,6 +305,7 @@ write_verdict(Verify *v, BkError *err)
 	const char *problem = v->problem[0] == '\0' ? NULL : v->problem;
 	BkVerdict	verdict;
 	BkError		ignored;
+	bool		stays_bad;
 
 	/* A cluster that may not write here gets its answer all the same. */
 	if (!bk_common_may_write(v->request, v->repo, &ignored))
@@ -301,8 +314,19 @@ write_verdict(Verify *v, BkError *err)
 			   ignored.message);
 		return true;
 	}
-	if (!bk_note_verdict(v->repo, v->request->id, v->request->level, problem, err) ||
-		!bk_note_read(v->repo, v->request->id, &verdict, err))
+	if (!bk_note_read(v->repo, v->request->id, &verdict, err))
+		return false;
+
+	/* What was found by looking closer is not undone by looking less close. */
+	stays_bad = problem == NULL && verdict.known && !verdict.good &&
+		strcmp(v->request->level, "stored") == 0 &&
+		strcmp(verdict.level, "stored") != 0;
+	if (stays_bad)
+		bk_log(v->host, BK_LOG_WARNING,
+			   "the backup stays bad since its verification at level \"%s\" found: %s",
+			   verdict.level, verdict.problem);
+	else if (!bk_note_verdict(v->repo, v->request->id, v->request->level, problem, err) ||
+			 !bk_note_read(v->repo, v->request->id, &verdict, err))
 		return false;
 	bk_common_report_backup(v->manifest, &verdict, v->host);
 	return true;

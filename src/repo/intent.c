@@ -16,7 +16,9 @@
 #include "repo/layout.h"
 
 #define INTENT_MAX_SIZE		(64 * 1024)
+/* After so long a run on a machine that cannot be asked is taken for dead. */
 #define STRANGER_SECONDS	((int64_t) 7 * 24 * 3600)
+#define STRANGE_READER_SECONDS	((int64_t) 24 * 3600)
 
 struct BkIntent
 {
@@ -31,6 +33,8 @@ typedef struct Search
 {
 	BkRepository *repo;
 	const BkIntent *own;		/* NULL while cleaning */
+	const char *backup_id;		/* that a deleter is looked for */
+	bool		found;
 	const BkHost *host;
 } Search;
 
@@ -44,10 +48,16 @@ static bool name_intent(BkIntent *intent, BkError *err);
 static bool write_intent(BkIntent *intent, BkError *err);
 static bool conflict_found(void *arg, const char *key,
 						   const BkObjectStat *stat, BkError *err);
+static bool refuse_unreadable(const Search *search, const char *key,
+							  BkError *err);
+static bool deleter_found(void *arg, const char *key,
+						  const BkObjectStat *stat, BkError *err);
 static bool clean_found(void *arg, const char *key, const BkObjectStat *stat,
 						BkError *err);
 static bool clean_one(BkRepository *repo, const char *key,
 					  const BkJson *json, BkError *err);
+static bool clean_data(BkRepository *repo, const char *id, const char *key,
+					   BkError *err);
 static bool is_dead(const BkJson *json);
 
 BkIntent *
@@ -65,7 +75,10 @@ bk_intent_begin(BkRepository *repo, const char *backup_id, BkIntentMode mode,
 	intent->repo = repo;
 	intent->mode = mode;
 	strncpy(intent->backup_id, backup_id, BK_LABEL_SIZE - 1);
-	if (!name_intent(intent, err) || !write_intent(intent, err))
+	/* Who would free space must not fail for want of it. */
+	if (!name_intent(intent, err) ||
+		(!write_intent(intent, err) &&
+		 (mode != BK_INTENT_DELETES || !bk_error_is(err, BK_STATE_DISK_FULL))))
 	{
 		free(intent);
 		return NULL;
@@ -77,6 +90,36 @@ bk_intent_begin(BkRepository *repo, const char *backup_id, BkIntentMode mode,
 	return NULL;
 }
 
+bool
+bk_intent_holds(const BkIntent *intent, BkError *err)
+{
+	BkObjectStat stat;
+
+	if (!bk_storage_stat(intent->repo->storage, intent->key, &stat, err))
+		return false;
+	return stat.exists ||
+		bk_error(err, BK_STATE_WRONG_STATE,
+				 "backup \"%s\" was cleaned away by another run, which took this one for dead",
+				 intent->backup_id);
+}
+
+bool
+bk_intent_deleting(const BkIntent *own, const char *backup_id, bool *deleting,
+				   BkError *err)
+{
+	Search		search = {
+		.repo = own->repo,
+		.own = own,
+		.backup_id = backup_id,
+	};
+
+	if (!bk_storage_list(own->repo->storage, BK_LAYOUT_INTENTS, deleter_found,
+						 &search, err))
+		return false;
+	*deleting = search.found;
+	return true;
+}
+
 void
 bk_intent_end(BkIntent *intent)
 {
@@ -85,6 +128,12 @@ bk_intent_end(BkIntent *intent)
 	/* What cannot be removed now is cleaned up once this process is gone. */
 	if (intent != NULL)
 		bk_storage_remove(intent->repo->storage, intent->key, &ignored);
+	free(intent);
+}
+
+void
+bk_intent_leave(BkIntent *intent)
+{
 	free(intent);
 }
 
@@ -148,10 +197,7 @@ conflict_found(void *arg, const char *key, const BkObjectStat *stat,
 		return true;
 	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, err);
 	if (json == NULL)
-	{
-		/* A run that ended between the listing and here is in nobody's way. */
-		return bk_error_is(err, BK_STATE_MISSING_FILE);
-	}
+		return refuse_unreadable(search, key, err);
 	mode = bk_json_string(bk_json_get(json, "mode"), "");
 	conflict = strcmp(bk_json_string(bk_json_get(json, "backup"), ""),
 					  own->backup_id) == 0 &&
@@ -175,6 +221,42 @@ conflict_found(void *arg, const char *key, const BkObjectStat *stat,
 	return !conflict;
 }
 
+/*
+ * A run that ended between the listing and here is in nobody's way. One whose
+ * intent cannot be read may be working on any backup: nothing is deleted then.
+ */
+static bool
+refuse_unreadable(const Search *search, const char *key, BkError *err)
+{
+	if (bk_error_is(err, BK_STATE_MISSING_FILE) ||
+		search->own->mode != BK_INTENT_DELETES)
+		return true;
+	return bk_error_hint(err, "If no backup, verification or restore is under way, remove \"%s\" from the repository.",
+						 key);
+}
+
+static bool
+deleter_found(void *arg, const char *key, const BkObjectStat *stat,
+			  BkError *err)
+{
+	Search	   *search = arg;
+	BkError		ignored;
+	BkJson	   *json;
+
+	(void) stat;
+	(void) err;
+	if (strcmp(key, search->own->key) == 0)
+		return true;
+	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, &ignored);
+	if (json != NULL && !is_dead(json) &&
+		strcmp(bk_json_string(bk_json_get(json, "backup"), ""), search->backup_id) == 0 &&
+		strcmp(bk_json_string(bk_json_get(json, "mode"), ""),
+			   mode_names[BK_INTENT_DELETES]) == 0)
+		search->found = true;
+	bk_json_free(json);
+	return true;
+}
+
 static bool
 clean_found(void *arg, const char *key, const BkObjectStat *stat,
 			BkError *err)
@@ -196,7 +278,7 @@ clean_found(void *arg, const char *key, const BkObjectStat *stat,
 	return true;
 }
 
-/* Remove what a dead run left, unless its backup is listed, then its intent. */
+/* Remove what a dead run left, unless its backup is listed, and its intent. */
 static bool
 clean_one(BkRepository *repo, const char *key, const BkJson *json,
 		  BkError *err)
@@ -204,26 +286,43 @@ clean_one(BkRepository *repo, const char *key, const BkJson *json,
 	const char *id = bk_json_string(bk_json_get(json, "backup"), "");
 	const char *mode = bk_json_string(bk_json_get(json, "mode"), "");
 	char		notes[BK_KEY_SIZE];
-	bool		listed = true;
 
-	if (!bk_label_check(id, err) ||
-		!bk_repository_is_listed(repo, id, &listed, err))
+	if (!bk_label_check(id, err))
 		return false;
+	if (strcmp(mode, mode_names[BK_INTENT_NEEDS]) != 0)
+		return clean_data(repo, id, key, err);
+
+	/* A note may have been in the making. */
 	bk_layout_notes(notes, id);
-	if (listed || strcmp(mode, mode_names[BK_INTENT_NEEDS]) == 0)
-	{
-		/* A note may have been in the making. */
-		if (!bk_storage_sweep(repo->storage, notes, err))
-			return false;
-	}
-	else if (!bk_repository_remove_data(repo, id, err))
+	return bk_storage_sweep(repo->storage, notes, err) &&
+		bk_storage_remove(repo->storage, key, err);
+}
+
+/*
+ * Our own intent takes the place of the dead one before anything is looked at
+ * or removed. A run that was not dead after all finds its intent gone once its
+ * manifest is written (bk_intent_holds); if the manifest is there first, it is
+ * seen here.
+ */
+static bool
+clean_data(BkRepository *repo, const char *id, const char *key, BkError *err)
+{
+	BkIntent	own = {.repo = repo, .mode = BK_INTENT_DELETES};
+	bool		listed;
+
+	strncpy(own.backup_id, id, BK_LABEL_SIZE - 1);
+	if (!name_intent(&own, err) || !write_intent(&own, err) ||
+		!bk_storage_remove(repo->storage, key, err) ||
+		!bk_repository_is_listed(repo, id, &listed, err) ||
+		(!listed && !bk_repository_remove_data(repo, id, err)))
 		return false;
-	return bk_storage_remove(repo->storage, key, err);
+	return bk_storage_remove(repo->storage, own.key, err);
 }
 
 static bool
 is_dead(const BkJson *json)
 {
+	int64_t		limit = STRANGER_SECONDS;
 	int64_t		started;
 
 	switch (bk_process_life(bk_json_get(json, "process")))
@@ -235,7 +334,10 @@ is_dead(const BkJson *json)
 		case BK_LIFE_UNKNOWN:
 			break;
 	}
+	if (strcmp(bk_json_string(bk_json_get(json, "mode"), ""),
+			   mode_names[BK_INTENT_NEEDS]) == 0)
+		limit = STRANGE_READER_SECONDS;
 	return bk_clock_parse(bk_json_string(bk_json_get(json, "started_at"), ""),
 						  &started) &&
-		bk_clock_now() - started > STRANGER_SECONDS;
+		bk_clock_now() - started > limit;
 }

@@ -33,8 +33,24 @@ typedef struct BkIntent BkIntent;
 extern BkIntent *bk_intent_begin(BkRepository *repo, const char *backup_id,
 								 BkIntentMode mode, BkError *err);
 
+/*
+ * Is the announcement still there? If another run took this one for dead and
+ * removed it, what was stored may be gone as well (55000).
+ */
+extern bool bk_intent_holds(const BkIntent *intent, BkError *err);
+
+/* Is a live run, other than the one of "own", deleting the backup? */
+extern bool bk_intent_deleting(const BkIntent *own, const char *backup_id,
+							   bool *deleting, BkError *err);
+
 /* Take the announcement back and free it; NULL is allowed. */
 extern void bk_intent_end(BkIntent *intent);
+
+/*
+ * Free it and leave the announcement, for the next run to clean up what this
+ * one could not.
+ */
+extern void bk_intent_leave(BkIntent *intent);
 
 /*
  * Clean up after runs that are certainly dead: what they half made or half

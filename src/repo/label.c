@@ -63,19 +63,13 @@ bk_label_check(const char *id, BkError *err)
 {
 	size_t		len = strlen(id);
 	size_t		fixed = TIME_LENGTH + 1 + 1 + RANDOM_LENGTH;
-	int64_t		when;
-	char		time[TIME_LENGTH + 1];
 
-	if (len > fixed && len < BK_LABEL_SIZE)
-	{
-		memcpy(time, id, TIME_LENGTH);
-		time[TIME_LENGTH] = '\0';
-		if (bk_clock_parse_compact(time, &when) &&
-			id[TIME_LENGTH] == '-' &&
-			has_name(id + TIME_LENGTH + 1, len - fixed) &&
-			has_random(id + len - RANDOM_LENGTH - 1))
-			return true;
-	}
+	if (len > fixed && len < BK_LABEL_SIZE &&
+		bk_label_time(id) >= 0 &&
+		id[TIME_LENGTH] == '-' &&
+		has_name(id + TIME_LENGTH + 1, len - fixed) &&
+		has_random(id + len - RANDOM_LENGTH - 1))
+		return true;
 	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid backup id \"%.230s\"", id);
 	return bk_error_hint(err, "An id looks like 20261121T101500Z-app-7x2m; backup_list() shows those that exist.");
 }
@@ -88,6 +82,16 @@ bk_label_same_name(const char *a, const char *b)
 	return len == strlen(b) &&
 		strncmp(a + TIME_LENGTH, b + TIME_LENGTH,
 				len - TIME_LENGTH - RANDOM_LENGTH) == 0;
+}
+
+int64_t
+bk_label_time(const char *id)
+{
+	char		time[BK_CLOCK_COMPACT_SIZE];
+	int64_t		when;
+
+	snprintf(time, sizeof(time), "%.*s", TIME_LENGTH, id);
+	return bk_clock_parse_compact(time, &when) ? when : -1;
 }
 
 void

@@ -32,6 +32,9 @@ extern bool bk_label_check(const char *id, BkError *err);
 /* Are two valid ids of backups of the same name? */
 extern bool bk_label_same_name(const char *a, const char *b);
 
+/* The time in an id, in seconds since 1970; -1 where it begins with none. */
+extern int64_t bk_label_time(const char *id);
+
 /* The name in a valid id, decoded, into 64 bytes. */
 extern void bk_label_name(const char *id, char *name);
 

@@ -60,15 +60,15 @@ static bool cutter_finish(BkWriter *writer, BkError *err);
 static void cutter_close(BkWriter *writer);
 static bool open_part(Cutter *cutter, BkError *err);
 static bool finish_part(Cutter *cutter, BkError *err);
-static void append_object(BkJson *objects, const char *name,
-						  const char *sha256, uint64_t size,
-						  uint64_t plain_size);
+static bool append_object(BkJson *objects, const BkObject *object,
+						  BkError *err);
 
 static bool joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 						BkError *err);
 static void joiner_close(BkReader *reader);
 static bool next_part(Joiner *joiner, bool *more, BkError *err);
 static bool compare_part(const Joiner *joiner, BkError *err);
+static bool name_part(const Joiner *joiner, BkError *err);
 static bool compare_object(const BkManifest *manifest, const BkObject *object,
 						   uint64_t size, const char *sha256, BkError *err);
 static BkReader *stored_reader(BkRepository *repo, const BkManifest *manifest,
@@ -119,13 +119,14 @@ bk_object_put_text(BkRepository *repo, const char *id, const char *name,
 	char		key[BK_KEY_SIZE];
 	char		sha256[BK_DIGEST_HEX_SIZE];
 	size_t		len = strlen(text);
+	BkObject	object = {.name = name, .sha256 = sha256};
 
 	bk_layout_object(key, id, name);
 	if (!bk_digest_hex(text, len, sha256, err) ||
 		!bk_repository_put_text(repo, key, text, err))
 		return false;
-	append_object(objects, name, sha256, len, len);
-	return true;
+	object.size = object.plain_size = len;
+	return append_object(objects, &object, err);
 }
 
 BkReader *
@@ -268,6 +269,7 @@ static bool
 finish_part(Cutter *cutter, BkError *err)
 {
 	char		name[BK_KEY_SIZE];
+	BkObject	object = {.name = name, .sha256 = cutter->sha256};
 	bool		ok = bk_finish(cutter->part, err);
 
 	bk_writer_close(cutter->part);
@@ -276,22 +278,21 @@ finish_part(Cutter *cutter, BkError *err)
 		return false;
 	bk_layout_part(name, cutter->spec.stream, cutter->number,
 				   cutter->codec.codec->suffix);
-	append_object(cutter->objects, name, cutter->sha256, cutter->size,
-				  cutter->plain_size);
-	return true;
+	object.size = cutter->size;
+	object.plain_size = cutter->plain_size;
+	return append_object(cutter->objects, &object, err);
 }
 
-static void
-append_object(BkJson *objects, const char *name, const char *sha256,
-			  uint64_t size, uint64_t plain_size)
+static bool
+append_object(BkJson *objects, const BkObject *object, BkError *err)
 {
-	BkJson	   *object = bk_json_object();
+	BkJson	   *json = bk_json_object();
 
-	bk_json_put_string(object, "name", name);
-	bk_json_put_string(object, "sha256", sha256);
-	bk_json_put_int(object, "size", (int64_t) size);
-	bk_json_put_int(object, "plain_size", (int64_t) plain_size);
-	bk_json_append(objects, object);
+	bk_json_put_string(json, "name", object->name);
+	bk_json_put_string(json, "sha256", object->sha256);
+	bk_json_put_int(json, "size", (int64_t) object->size);
+	bk_json_put_int(json, "plain_size", (int64_t) object->plain_size);
+	return bk_json_append(objects, json) || bk_error_memory(err);
 }
 
 static bool
@@ -305,7 +306,7 @@ joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 	while (joiner->part != NULL)
 	{
 		if (!bk_read(joiner->part, buf, len, got, err))
-			return false;
+			return name_part(joiner, err);
 		if (*got > 0)
 			return true;
 		if (!compare_part(joiner, err) || !next_part(joiner, &more, err))
@@ -393,6 +394,22 @@ compare_part(const Joiner *joiner, BkError *err)
 	return bk_error_detail(err, "It decodes to %llu bytes, expected were %llu.",
 						   (unsigned long long) joiner->plain_size,
 						   (unsigned long long) object->plain_size);
+}
+
+/* Codecs know no names: say of which object their complaint is. */
+static bool
+name_part(const Joiner *joiner, BkError *err)
+{
+	char		reason[sizeof(err->message)];
+
+	if (!bk_error_is(err, BK_STATE_CORRUPT))
+		return false;
+	memcpy(reason, err->message, sizeof(reason));
+	bk_error(err, BK_STATE_CORRUPT,
+			 "object \"%s\" of backup \"%s\" is damaged",
+			 joiner->manifest->objects[joiner->index].name,
+			 joiner->manifest->id);
+	return bk_error_detail(err, "It cannot be decoded: %s.", reason);
 }
 
 static bool

@@ -233,10 +233,26 @@ bk_repository_commit(BkRepository *repo, BkManifest *manifest, BkError *err)
 
 	if (text == NULL)
 		return false;
+	if (strlen(text) > BK_MANIFEST_MAX_SIZE)
+	{
+		free(text);
+		bk_error(err, BK_STATE_TOO_LARGE, "the manifest of the backup is too large");
+		bk_error_detail(err, "It lists %zu objects.", manifest->object_count);
+		return bk_error_hint(err, "Cut the backup into larger parts.");
+	}
 	bk_layout_manifest(key, manifest->id);
 	ok = bk_repository_put_text(repo, key, text, err);
 	free(text);
 	return ok;
+}
+
+bool
+bk_repository_unlist(BkRepository *repo, const char *id, BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+
+	bk_layout_manifest(key, id);
+	return bk_storage_remove(repo->storage, key, err);
 }
 
 bool

@@ -79,8 +79,16 @@ extern BkManifest *bk_repository_manifest(BkRepository *repo, const char *id,
 extern bool bk_repository_is_listed(BkRepository *repo, const char *id,
 									bool *listed, BkError *err);
 
-/* Store a manifest: from here on the backup is listed. */
+/*
+ * Store a manifest: from here on the backup is listed. On failure it may be
+ * listed or not; see bk_repository_unlist(). A manifest that readers would
+ * refuse for its size is an error (54000).
+ */
 extern bool bk_repository_commit(BkRepository *repo, BkManifest *manifest,
+								 BkError *err);
+
+/* Remove a manifest, if it is there: from here on the backup is not listed. */
+extern bool bk_repository_unlist(BkRepository *repo, const char *id,
 								 BkError *err);
 
 /* Called for each id; false with an error ends the walk. */

@@ -229,18 +229,18 @@ bk_repository_is_current(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(strcmp(url, bk_setting_repository) == 0);
 }
 
-/* Called once, by CREATE EXTENSION. */
+/* Called once, by CREATE EXTENSION, which shows nothing below a warning. */
 Datum
 bk_installed(PG_FUNCTION_ARGS)
 {
 	if (!bk_ready_is_home())
-		ereport(NOTICE,
+		ereport(WARNING,
 				(errmsg("backup_ext works in database \"%s\", not in this one",
 						bk_setting_database),
 				 errhint("To make this database its home: %s",
 						 bk_ready_home_statements())));
 	if (!bk_shared_available())
-		ereport(NOTICE,
+		ereport(WARNING,
 				(errmsg("backup_ext must be loaded when the server starts"),
 				 errhint("The function backup_check() says what to do.")));
 	PG_RETURN_VOID();

@@ -63,13 +63,37 @@ bk_dump_open(const BkDumpSpec *spec, BkError *err)
 	return start(&tool, spec, err);
 }
 
+/*
+ * pg_dumpall drops the database of --dbname and logs in to that of --database
+ * (else to postgres or template1), which it reads as a conninfo if it looks
+ * like one: so it gets one, where no name can be taken for anything else.
+ */
 BkReader *
 bk_dump_globals_open(const BkDumpSpec *spec, bool passwords, BkError *err)
 {
+	BkPgTarget	maintenance = {
+		.conninfo = "",
+		.application = spec->target->application,
+		.database = spec->maintenance,
+	};
 	BkTool		tool;
+	BkBuf		database;
+	char	   *conninfo = bk_pg_conninfo(&maintenance, err);
 
+	if (conninfo == NULL)
+		return NULL;
+	bk_buf_init(&database);
+	bk_buf_printf(&database, "--database=%s", conninfo);
+	free(conninfo);
+	if (!bk_buf_check(&database, err))
+	{
+		bk_buf_free(&database);
+		return NULL;
+	}
 	bk_tool_init(&tool, spec, "pg_dumpall");
 	bk_tool_add(&tool, "--globals-only");
+	bk_tool_add(&tool, database.data);
+	bk_buf_free(&database);
 	if (!passwords)
 		bk_tool_add(&tool, "--no-role-passwords");
 	return start(&tool, spec, err);

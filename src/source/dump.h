@@ -15,6 +15,7 @@ typedef struct BkDumpSpec
 {
 	const char *bindir;			/* where pg_dump and pg_restore are */
 	const BkPgTarget *target;
+	const char *maintenance;	/* database to read the globals from */
 	const char *snapshot;		/* exported snapshot to dump */
 	const char *content;		/* all, schema, data */
 	int64_t		lock_timeout;	/* milliseconds to wait for a table lock */

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/buf.h"
 
@@ -30,6 +31,7 @@ typedef struct Splitter
 	const BkHost *host;
 	State		state;
 	BkBuf		statement;
+	BkBuf		existing;		/* "ROLE x" and a NUL, for each that exists */
 	bool		failed;
 	BkError		first;			/* the first failure */
 } Splitter;
@@ -37,6 +39,8 @@ typedef struct Splitter
 static bool feed(Splitter *splitter, char c, BkError *err);
 static bool is_comment(const Splitter *splitter, char c);
 static void run_statement(Splitter *splitter);
+static size_t object_length(const char *statement, const char *verb);
+static bool alters_existing(const Splitter *splitter);
 
 bool
 bk_globals_run(BkPg *pg, BkReader *text, const BkHost *host, BkError *err)
@@ -47,6 +51,7 @@ bk_globals_run(BkPg *pg, BkReader *text, const BkHost *host, BkError *err)
 	bool		ok = buf != NULL || bk_error_memory(err);
 
 	bk_buf_init(&splitter.statement);
+	bk_buf_init(&splitter.existing);
 	while (ok && got > 0)
 	{
 		ok = bk_go_on(host, err) &&
@@ -55,6 +60,7 @@ bk_globals_run(BkPg *pg, BkReader *text, const BkHost *host, BkError *err)
 			ok = feed(&splitter, buf[i], err);
 	}
 	bk_buf_free(&splitter.statement);
+	bk_buf_free(&splitter.existing);
 	free(buf);
 	if (ok && splitter.failed)
 	{
@@ -123,15 +129,23 @@ is_comment(const Splitter *splitter, char c)
 static void
 run_statement(Splitter *splitter)
 {
+	const char *statement = splitter->statement.data;
+	size_t		created = object_length(statement, "CREATE ");
 	BkError		problem;
 
-	if (!bk_pg_run(splitter->pg, splitter->statement.data, &problem))
+	if (!alters_existing(splitter) &&
+		!bk_pg_run(splitter->pg, statement, &problem))
 	{
-		bool		exists = bk_error_is(&problem, BK_STATE_DUP_OBJECT);
+		bool		exists = created > 0 && bk_error_is(&problem, BK_STATE_DUP_OBJECT);
 
 		bk_log(splitter->host, exists ? BK_LOG_INFO : BK_LOG_WARNING, "%s",
 			   problem.message);
-		if (!exists && !splitter->failed)
+		if (exists)
+		{
+			bk_buf_append(&splitter->existing, statement + strlen("CREATE "), created);
+			bk_buf_append(&splitter->existing, "", 1);
+		}
+		else if (!splitter->failed)
 		{
 			splitter->failed = true;
 			splitter->first = problem;
@@ -139,4 +153,53 @@ run_statement(Splitter *splitter)
 	}
 	bk_buf_reset(&splitter->statement);
 	splitter->state = STATE_SPACE;
+}
+
+/*
+ * Length of "ROLE x" or "TABLESPACE x" after a verb at the beginning of a
+ * statement; 0 for any other statement.
+ */
+static size_t
+object_length(const char *statement, const char *verb)
+{
+	static const char *const kinds[] = {"ROLE ", "TABLESPACE "};
+	const char *object = statement + strlen(verb);
+
+	if (strncmp(statement, verb, strlen(verb)) != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	{
+		const char *name = object + strlen(kinds[i]);
+
+		if (strncmp(object, kinds[i], strlen(kinds[i])) != 0)
+			continue;
+		if (*name != '"')
+			return (size_t) (name - object) + strcspn(name, " ;");
+		/* A quote in a quoted name is doubled. */
+		for (name++; *name != '\0' && (*name != '"' || name[1] == '"'); name++)
+			name += *name == '"';
+		return (size_t) (name - object) + (*name == '"');
+	}
+	return 0;
+}
+
+/* Would the statement change something that was there before? */
+static bool
+alters_existing(const Splitter *splitter)
+{
+	const char *statement = splitter->statement.data;
+	const BkBuf *existing = &splitter->existing;
+	size_t		len = object_length(statement, "ALTER ");
+	size_t		at = 0;
+
+	while (len > 0 && at < existing->len)
+	{
+		const char *object = existing->data + at;
+
+		if (strlen(object) == len &&
+			memcmp(object, statement + strlen("ALTER "), len) == 0)
+			return true;
+		at += strlen(object) + 1;
+	}
+	return false;
 }

@@ -12,8 +12,9 @@
 #include "source/pg.h"
 
 /*
- * Run every statement of the text, one by one. What exists already is left
- * alone and logged. Other statements that fail are logged, the rest is run
+ * Run every statement of the text, one by one. Roles and tablespaces that
+ * exist already are logged and stay as they are, with their attributes and
+ * passwords; memberships are granted to them, too. Other statements that fail are logged, the rest is run
  * all the same, and the first failure is the result. Lines for psql (those
  * that begin with a backslash) are passed over: nothing in the text can reach
  * a shell.

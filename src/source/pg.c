@@ -225,6 +225,24 @@ bk_pg_cancel_async(BkPg *pg)
 	(void) bk_pg_finish_async(pg, &ignored);
 }
 
+BkJson *
+bk_pg_json(BkPg *pg, const char *sql, const char *parameter, BkError *err)
+{
+	char	   *text;
+	BkJson	   *json;
+
+	if (!bk_pg_value(pg, sql, parameter, &text, err))
+		return NULL;
+	if (text == NULL)
+	{
+		bk_error(err, BK_STATE_NO_OBJECT, "the server returned nothing");
+		return NULL;
+	}
+	json = bk_json_parse(text, strlen(text), "what the server returned", err);
+	free(text);
+	return json;
+}
+
 int
 bk_pg_count(const BkPgRows *rows)
 {

@@ -24,6 +24,8 @@ typedef struct BkPgTarget
 	const char *role;			/* SET ROLE to it; NULL: none */
 	const char *database;
 	const char *application;	/* application_name to show */
+	const BkHost *host;			/* may stop every wait; NULL: nobody can */
+	bool		no_event_triggers;	/* since version 17: none at login either */
 } BkPgTarget;
 
 /*
@@ -76,6 +78,13 @@ extern bool bk_pg_finish_async(BkPg *pg, BkError *err);
 
 /* Cancel a started statement and wait for its end, whatever it was. */
 extern void bk_pg_cancel_async(BkPg *pg);
+
+/*
+ * Run a query that gives one JSON object as text. The caller frees it; NULL on
+ * failure.
+ */
+extern BkJson *bk_pg_json(BkPg *pg, const char *sql, const char *parameter,
+						  BkError *err);
 
 /* Number of rows, a field (NULL for an SQL null), and the end of a result. */
 extern int	bk_pg_count(const BkPgRows *rows);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "core/buf.h"
-#include "source/database.h"
+#include "source/property.h"
 
 static const char blockers_sql[] =
 	"SELECT 'prepared transaction', gid FROM pg_prepared_xacts WHERE database = $1"
@@ -25,8 +25,6 @@ static const char end_sessions_sql[] =
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
 	" WHERE datname = $1 AND pid <> pg_backend_pid()";
 
-static bool rename_live(BkPg *pg, BkPg *helper, const BkSwap *swap,
-						const BkHost *host, BkError *err);
 static bool end_sessions(BkPg *helper, const char *database, BkError *err);
 static char *rename_sql(BkPg *pg, const char *from, const char *to);
 
@@ -52,40 +50,10 @@ bk_swap_check(BkPg *pg, const char *live, BkError *err)
 }
 
 bool
-bk_swap_run(BkPg *pg, BkPg *helper, const BkSwap *swap, const BkHost *host,
-			BkError *err)
+bk_swap_rename(BkPg *pg, BkPg *helper, const char *from, const char *to,
+			   const BkHost *host, BkError *err)
 {
-	BkJson	   *properties = bk_database_properties(pg, swap->live, err);
-	char	   *rename_restored = rename_sql(pg, swap->restored, swap->live);
-	BkDatabaseRoles all = {.owner = true, .privileges = true};
-	BkError		ignored;
-	bool		ok;
-
-	ok = properties != NULL;
-	if (ok && rename_restored == NULL)
-		ok = bk_error_memory(err);
-	ok = ok && bk_pg_run(pg, "BEGIN", err);
-	if (ok)
-	{
-		ok = bk_database_apply(pg, swap->restored, properties, all, host, err) &&
-			bk_swap_check(pg, swap->live, err) &&
-			rename_live(pg, helper, swap, host, err) &&
-			bk_pg_run(pg, rename_restored, err) &&
-			bk_pg_run(pg, "COMMIT", err);
-		if (!ok)
-			bk_pg_run(pg, "ROLLBACK", &ignored);
-	}
-	bk_json_free(properties);
-	free(rename_restored);
-	return ok;
-}
-
-/* Rename the live database while the helper ends its sessions. */
-static bool
-rename_live(BkPg *pg, BkPg *helper, const BkSwap *swap, const BkHost *host,
-			BkError *err)
-{
-	char	   *sql = rename_sql(pg, swap->live, swap->kept);
+	char	   *sql = rename_sql(pg, from, to);
 	bool		done = false;
 	bool		ok;
 
@@ -99,12 +67,36 @@ rename_live(BkPg *pg, BkPg *helper, const BkSwap *swap, const BkHost *host,
 	/* The server itself gives up after five seconds. */
 	while (ok && !done)
 		ok = bk_pg_wait_async(pg, 100, &done, err) &&
-			(done || (end_sessions(helper, swap->live, err) &&
+			(done || (end_sessions(helper, from, err) &&
 					  bk_go_on(host, err)));
 	if (ok)
 		return bk_pg_finish_async(pg, err);
 	bk_pg_cancel_async(pg);
 	return false;
+}
+
+bool
+bk_swap_run(BkPg *pg, BkPg *helper, const BkSwap *swap, const BkHost *host,
+			BkError *err)
+{
+	BkJson	   *properties = bk_property_read(pg, swap->live, err);
+	BkPropertyRoles all = {.owner = true, .privileges = true};
+	BkError		ignored;
+	bool		ok;
+
+	ok = properties != NULL && bk_pg_run(pg, "BEGIN", err);
+	if (ok)
+	{
+		ok = bk_property_apply(pg, swap->restored, properties, all, host, err) &&
+			bk_swap_check(pg, swap->live, err) &&
+			bk_swap_rename(pg, helper, swap->live, swap->kept, host, err) &&
+			bk_swap_rename(pg, helper, swap->restored, swap->live, host, err) &&
+			bk_pg_run(pg, "COMMIT", err);
+		if (!ok)
+			bk_pg_run(pg, "ROLLBACK", &ignored);
+	}
+	bk_json_free(properties);
+	return ok;
 }
 
 static bool

@@ -25,10 +25,17 @@ typedef struct BkSwap
 extern bool bk_swap_check(BkPg *pg, const char *live, BkError *err);
 
 /*
+ * Rename a database inside an open transaction. The name is locked first, so
+ * that new sessions wait; then the sessions on it are ended from "helper", a
+ * second connection.
+ */
+extern bool bk_swap_rename(BkPg *pg, BkPg *helper, const char *from,
+						   const char *to, const BkHost *host, BkError *err);
+
+/*
  * Carry over owner, ACL, settings, comment and connection limit, and rename
- * both databases, all in one transaction. The name is locked first, so that
- * new sessions wait; then the sessions on the live database are ended from
- * "helper", a second connection. On failure everything is as it was.
+ * both databases as bk_swap_rename() does, all in one transaction. On failure
+ * everything is as it was.
  */
 extern bool bk_swap_run(BkPg *pg, BkPg *helper, const BkSwap *swap,
 						const BkHost *host, BkError *err);

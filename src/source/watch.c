@@ -10,7 +10,11 @@
 
 #define LOOK_EVERY	1000		/* milliseconds */
 
-/* Who has waited longest for a lock that a session of ours holds. */
+/*
+ * Who has waited longest for a lock that a session of the dump holds. Who
+ * waits for the end of its transaction (virtualxid), as CREATE INDEX
+ * CONCURRENTLY does, keeps nobody else waiting.
+ */
 static const char longest_wait[] =
 	"SELECT l.pid, coalesce(c.relname, l.locktype),"
 	" (extract(epoch FROM clock_timestamp() - l.waitstart) * 1000)::bigint"
@@ -19,6 +23,7 @@ static const char longest_wait[] =
 	" AND l.database = (SELECT oid FROM pg_catalog.pg_database"
 	" WHERE datname = pg_catalog.current_database())"
 	" WHERE NOT l.granted AND l.waitstart IS NOT NULL"
+	" AND l.locktype <> 'virtualxid'"
 	" AND pg_catalog.pg_blocking_pids(l.pid) && ARRAY("
 	"SELECT a.pid FROM pg_catalog.pg_stat_activity a"
 	" WHERE a.application_name = $1)"

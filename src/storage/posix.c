@@ -388,15 +388,19 @@ flush(PosixWriter *self, BkError *err)
 	int			fd = bk_file_descriptor(self->file);
 	uint64_t	before = self->flushed;
 
-	sync_file_range(fd, (off_t) before, (off_t) (self->size - before),
-					SYNC_FILE_RANGE_WRITE);
+	if (sync_file_range(fd, (off_t) before, (off_t) (self->size - before),
+						SYNC_FILE_RANGE_WRITE) != 0)
+		return write_error(self, "flush", err);
 	self->flushed = self->size;
 	if (before == self->confirmed)
 		return true;
-	sync_file_range(fd, (off_t) self->confirmed,
-					(off_t) (before - self->confirmed),
-					SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-					SYNC_FILE_RANGE_WAIT_AFTER);
+
+	/* An error of the disk that shows here does not show again at fsync. */
+	if (sync_file_range(fd, (off_t) self->confirmed,
+						(off_t) (before - self->confirmed),
+						SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+						SYNC_FILE_RANGE_WAIT_AFTER) != 0)
+		return write_error(self, "flush", err);
 	return read_back(self, before, err);
 }
 

@@ -1,0 +1,250 @@
+/*
+ * argument.c
+ *	  The table of arguments, and what their values may be.
+ *
+ * What can be told from the value alone is checked here, for both hosts; the
+ * verbs check what needs the rest of the request.
+ */
+#include "cli/argument.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/conninfo.h"
+#include "core/utf8.h"
+
+#define LABEL_MAX	200			/* characters, as in src/server/arguments.c */
+#define DAY_MS		(24 * 60 * 60 * 1000)
+
+#define AT(member)	offsetof(BkRequest, member)
+
+static bool parse_number(const char *text, int64_t *number);
+static bool check_label(const char *name, const char *value, BkError *err);
+
+const BkArgument bk_arguments[] = {
+	{.name = "repository", .option = "repo", .setting = "backup_ext.repository",
+		.agent = true, .offset = AT(repository), .commands = "*",
+		.needed = "init adopt backup list info verify restore cat delete",
+	.value_name = "URL", .help = "repository, such as file:///backup/main"},
+	{.name = "repository_id", .agent = true, .offset = AT(repository_id),
+	.commands = "adopt backup list verify restore delete check"},
+	{.name = "system_identifier", .agent = true, .offset = AT(system_identifier),
+	.commands = "*"},
+	{.name = "conninfo", .option = "conninfo", .setting = "backup_ext.conninfo",
+		.agent = true, .offset = AT(conninfo), .check = bk_conninfo_check, .commands = "*",
+	.value_name = "CONNINFO", .help = "where the server is, such as \"host=/run/postgresql port=5432\""},
+	{.name = "role", .option = "role", .setting = "backup_ext.role",
+		.agent = true, .offset = AT(role), .commands = "*",
+	.value_name = "NAME", .help = "become this role after the login"},
+	{.name = "home", .option = "home", .setting = "backup_ext.database",
+		.agent = true, .offset = AT(home), .commands = "*",
+	.value_name = "NAME", .help = "home or maintenance database (postgres)"},
+	{.name = "jobs", .option = "jobs", .setting = "backup_ext.jobs",
+		.agent = true, .type = BK_ARGUMENT_INT, .offset = AT(jobs), .min = 1, .max = 64, .commands = "*",
+	.value_name = "N", .help = "threads that may be used (2)"},
+	{.name = "bindir", .option = "bindir", .offset = AT(bindir), .commands = "*",
+	.value_name = "DIR", .help = "where pg_dump and pg_restore are (beside this program)"},
+	{.name = "database", .option = "database", .agent = true, .offset = AT(database),
+		.commands = "backup", .needed = "backup",
+	.value_name = "NAME", .help = "database to back up"},
+	{.name = "database_oid", .agent = true, .type = BK_ARGUMENT_INT,
+	.offset = AT(database_oid), .max = UINT32_MAX, .commands = "backup"},
+	{.name = "kind", .agent = true, .offset = AT(kind), .commands = "backup"},
+	{.name = "content", .option = "content", .agent = true, .offset = AT(content),
+		.commands = "backup",
+	.value_name = "WHAT", .help = "all, schema or data (all)"},
+	{.name = "label", .option = "label", .agent = true, .offset = AT(label),
+		.check = check_label, .commands = "backup",
+	.value_name = "TEXT", .help = "a text to keep with the backup"},
+	{.name = "compression", .option = "compression", .setting = "backup_ext.compression",
+		.agent = true, .offset = AT(compression), .commands = "backup",
+	.value_name = "CODEC", .help = "zstd:LEVEL, gzip:LEVEL, lz4:LEVEL or none (" BK_DEFAULT_COMPRESSION ")"},
+	{.name = "part_size", .option = "part-size", .type = BK_ARGUMENT_INT,
+		.offset = AT(part_size), .min = 1, .max = INT64_MAX, .commands = "backup",
+	.value_name = "BYTES", .help = "cut streams into objects of so many bytes (32 GiB)"},
+	{.name = "lock_timeout", .option = "lock-timeout", .setting = "backup_ext.lock_timeout",
+		.agent = true, .type = BK_ARGUMENT_TIME, .offset = AT(lock_timeout), .min = 1, .max = DAY_MS,
+		.commands = "backup",
+	.value_name = "TIME", .help = "longest wait for a table lock (60s)"},
+	{.name = "blocking_limit", .option = "blocking-limit", .setting = "backup_ext.blocking_limit",
+		.agent = true, .type = BK_ARGUMENT_TIME, .offset = AT(blocking_limit), .max = DAY_MS,
+		.commands = "backup",
+	.value_name = "TIME", .help = "give way when others waited for the dump so long (60s, 0: never)"},
+	{.name = "id", .option = "id", .agent = true, .offset = AT(id),
+		.commands = "info verify restore cat delete", .needed = "info verify restore cat delete",
+	.value_name = "ID", .help = "the backup; may be given without --id"},
+	{.name = "level", .option = "level", .agent = true, .offset = AT(level), .commands = "verify",
+	.value_name = "LEVEL", .help = "stored or readable (readable)"},
+	{.name = "target", .option = "to", .agent = true, .offset = AT(target),
+		.commands = "restore", .needed = "restore", .instead = "globals",
+	.value_name = "NAME", .help = "database to create"},
+	{.name = "replace", .option = "replace", .agent = true, .type = BK_ARGUMENT_BOOL,
+		.offset = AT(replace), .commands = "restore",
+	.help = "put it in the place of an existing database, which is kept under a dated name"},
+	{.name = "globals", .option = "globals", .type = BK_ARGUMENT_BOOL, .offset = AT(globals),
+		.commands = "restore",
+	.help = "restore roles and tablespaces in place of a database"},
+	{.name = "object", .option = "object", .offset = AT(object), .commands = "cat",
+	.value_name = "NAME", .help = "archive.dump, globals.sql or contents.jsonl (archive.dump)"},
+	{.name = "sql", .option = "sql", .type = BK_ARGUMENT_BOOL, .offset = AT(sql),
+		.commands = "cat",
+	.help = "write the archive as plain SQL"},
+	{.name = "no_owner", .option = "no-owner", .agent = true, .type = BK_ARGUMENT_BOOL,
+		.offset = AT(no_owner), .commands = "restore cat",
+	.help = "leave out ownership"},
+	{.name = "no_privileges", .option = "no-privileges", .agent = true, .type = BK_ARGUMENT_BOOL,
+		.offset = AT(no_privileges), .commands = "restore cat",
+	.help = "leave out grants"},
+	{.name = "subscriptions", .option = "subscriptions", .agent = true, .type = BK_ARGUMENT_BOOL,
+		.offset = AT(subscriptions), .commands = "restore cat",
+	.help = "restore subscriptions, too"},
+	{.name = "force", .option = "force", .agent = true, .type = BK_ARGUMENT_BOOL,
+		.offset = AT(force), .commands = "delete",
+	.help = "also the last good backup of its database"},
+	{.name = "accept", .agent = true, .type = BK_ARGUMENT_BOOL, .offset = AT(accept),
+	.commands = "list"},
+	{.name = NULL},
+};
+
+const BkArgument *
+bk_argument_find(const char *name)
+{
+	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
+	{
+		if (strcmp(argument->name, name) == 0)
+			return argument;
+	}
+	return NULL;
+}
+
+bool
+bk_argument_set_string(const BkArgument *argument, BkRequest *request,
+					   const char *value, BkError *err)
+{
+	for (const char *at = value; *at != '\0'; at += bk_utf8_length(at))
+	{
+		if (bk_utf8_length(at) == 0)
+			return bk_error(err, BK_STATE_BAD_ARGUMENT,
+							"argument \"%s\" is not valid UTF-8", argument->name);
+	}
+	if (argument->check != NULL && !argument->check(argument->name, value, err))
+		return false;
+	*(const char **) ((char *) request + argument->offset) = value;
+	return true;
+}
+
+bool
+bk_argument_set_int(const BkArgument *argument, BkRequest *request,
+					int64_t value, BkError *err)
+{
+	if (value < argument->min || value > argument->max)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT,
+						"%lld is outside the valid range for argument \"%s\" (%lld .. %lld)",
+						(long long) value, argument->name,
+						(long long) argument->min, (long long) argument->max);
+	*(int64_t *) ((char *) request + argument->offset) = value;
+	return true;
+}
+
+void
+bk_argument_set_bool(const BkArgument *argument, BkRequest *request,
+					 bool value)
+{
+	*(bool *) ((char *) request + argument->offset) = value;
+}
+
+bool
+bk_argument_set_text(const BkArgument *argument, BkRequest *request,
+					 const char *text, BkError *err)
+{
+	int64_t		number;
+
+	if (argument->type == BK_ARGUMENT_STRING)
+		return bk_argument_set_string(argument, request, text, err);
+	if (argument->type == BK_ARGUMENT_TIME
+		? bk_argument_parse_time(text, &number) : parse_number(text, &number))
+		return bk_argument_set_int(argument, request, number, err);
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid value for argument \"%s\": \"%s\"",
+			 argument->name, text);
+	if (argument->type == BK_ARGUMENT_TIME)
+		return bk_error_hint(err, "Give a number of milliseconds, or a number with a unit: us, ms, s, min, h or d.");
+	return bk_error_hint(err, "Give a whole number.");
+}
+
+bool
+bk_argument_is_missing(const BkArgument *argument, const BkRequest *request)
+{
+	const char *at = (const char *) request + argument->offset;
+	const char *value;
+
+	if (argument->type == BK_ARGUMENT_BOOL)
+		return !*(const bool *) at;
+	if (argument->type != BK_ARGUMENT_STRING)
+		return false;
+	value = *(const char *const *) at;
+	return value == NULL || value[0] == '\0';
+}
+
+bool
+bk_argument_parse_time(const char *text, int64_t *milliseconds)
+{
+	static const struct
+	{
+		const char *name;
+		double		milliseconds;
+	}			units[] = {
+		{"", 1}, {"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60 * 1000},
+		{"h", 60 * 60 * 1000}, {"d", DAY_MS},
+	};
+	char	   *end;
+	double		number = strtod(text, &end);
+	size_t		len;
+
+	/* Written so that what is not a number fails, too. */
+	if (end == text || !(number >= 0 && number < 1e12))
+		return false;
+	end += strspn(end, " \t");
+	len = strcspn(end, " \t");
+	if (end[len + strspn(end + len, " \t")] != '\0')
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+	{
+		if (strlen(units[i].name) != len || strncmp(end, units[i].name, len) != 0)
+			continue;
+		*milliseconds = (int64_t) (number * units[i].milliseconds + 0.5);
+		return true;
+	}
+	return false;
+}
+
+static bool
+parse_number(const char *text, int64_t *number)
+{
+	char	   *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*number = strtoll(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+/* The text is UTF-8 already. */
+static bool
+check_label(const char *name, const char *value, BkError *err)
+{
+	size_t		length = 0;
+	bool		control = false;
+
+	for (const char *at = value; *at != '\0'; at += bk_utf8_length(at))
+	{
+		length++;
+		control |= (unsigned char) *at < 0x20 || *at == 0x7f;
+	}
+	if (length <= LABEL_MAX && !control)
+		return true;
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid value for argument \"%s\"", name);
+	return bk_error_detail(err, "A label has at most %d characters and no control characters.",
+						   LABEL_MAX);
+}
