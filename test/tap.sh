@@ -20,7 +20,7 @@ fi
 # 15 reads TESTDIR, newer ones TESTLOGDIR and TESTDATADIR.
 PATH="$bindir:$PATH" PGPORT=65432 PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 	TESTDIR="$work" TESTLOGDIR="$work/tmp_check/log" TESTDATADIR="$work/tmp_check" \
-	prove -v -j "${TAP_JOBS:-1}" -I "$pgxs/src/test/perl" -I test/t "$@"
+	prove -v -j "${TAP_JOBS:-1}" -I "$pgxs/src/test/perl" -I test/perl "$@"
 status=$?
 if [ $status -ne 0 ]; then
 	for log in "$work"/tmp_check/log/*.log; do

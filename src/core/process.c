@@ -124,7 +124,11 @@ read_pid_namespace(char *text)
 	return true;
 }
 
-/* Field 22 of /proc/PID/stat; the name in field 2 may contain anything. */
+/*
+ * Field 22 of /proc/PID/stat; the name in field 2 may contain anything. False
+ * also for a process that has ended and whose parent has not asked for it: in
+ * a container that can stay so for long.
+ */
 static bool
 read_start_ticks(int64_t pid, int64_t *ticks)
 {
@@ -133,7 +137,8 @@ read_start_ticks(int64_t pid, int64_t *ticks)
 	char	   *at;
 
 	snprintf(path, sizeof(path), "/proc/%lld/stat", (long long) pid);
-	if (!read_text(path, stat) || (at = strrchr(stat, ')')) == NULL)
+	if (!read_text(path, stat) || (at = strrchr(stat, ')')) == NULL ||
+		strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)
 		return false;
 	for (int field = 2; field < 22; field++)
 	{

@@ -7,15 +7,19 @@
  * AsyncWriter below "lock" is protected by it, except the bytes of a slot,
  * which belong to one side at a time. "state" goes forward only; the error
  * record is the thread's until it has ended in ASYNC_FAILED.
+ *
+ * The writer's side waits in slices and calls tick between them, without the
+ * lock: tick may take its time, and the thread writes on meanwhile.
  */
 #include "filter/async.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/thread.h"
+
 #define ASYNC_SLOTS		4
+#define ASYNC_SLICE_MS	100
 
 typedef enum AsyncState
 {
@@ -35,11 +39,13 @@ typedef struct AsyncWriter
 {
 	BkWriter	base;
 	BkWriter   *next;
+	bool		(*tick) (void *arg, BkError *err);
+	void	   *arg;
 	pthread_t	thread;
-	bool		joined;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	AsyncState	state;
+	bool		ended;			/* the thread touches nothing any more */
 	size_t		head;
 	size_t		filled;
 	BkError		error;
@@ -50,14 +56,14 @@ static bool async_write(BkWriter *writer, const void *buf, size_t len,
 						BkError *err);
 static bool async_finish(BkWriter *writer, BkError *err);
 static void async_close(BkWriter *writer);
-static bool start_thread(AsyncWriter *self);
 static void *run(void *arg);
 static bool write_slots(AsyncWriter *self);
 static AsyncSlot *wait_for_slot(AsyncWriter *self);
-static AsyncSlot *wait_for_room(AsyncWriter *self);
+static AsyncSlot *wait_for_room(AsyncWriter *self, BkError *err);
+static bool wait_for_end(AsyncWriter *self, BkError *err);
+static bool wait_slice(AsyncWriter *self, BkError *err);
 static void hand_over(AsyncWriter *self);
 static void set_state(AsyncWriter *self, AsyncState state);
-static void join(AsyncWriter *self);
 
 static const BkWriterOps async_ops = {
 	.write = async_write,
@@ -66,7 +72,8 @@ static const BkWriterOps async_ops = {
 };
 
 BkWriter *
-bk_async_writer(BkWriter *next, BkError *err)
+bk_async_writer(BkWriter *next, bool (*tick) (void *arg, BkError *err),
+				void *arg, BkError *err)
 {
 	AsyncWriter *self = calloc(1, sizeof(*self));
 
@@ -77,9 +84,11 @@ bk_async_writer(BkWriter *next, BkError *err)
 	}
 	self->base.ops = &async_ops;
 	self->next = next;
+	self->tick = tick;
+	self->arg = arg;
 	pthread_mutex_init(&self->lock, NULL);
-	pthread_cond_init(&self->changed, NULL);
-	if (!start_thread(self))
+	bk_thread_cond_init(&self->changed);
+	if (!bk_thread_start(&self->thread, run, self))
 	{
 		pthread_cond_destroy(&self->changed);
 		pthread_mutex_destroy(&self->lock);
@@ -98,14 +107,11 @@ async_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
 
 	while (len > 0)
 	{
-		AsyncSlot  *slot = wait_for_room(self);
+		AsyncSlot  *slot = wait_for_room(self, err);
 		size_t		step;
 
 		if (slot == NULL)
-		{
-			*err = self->error;
 			return false;
-		}
 		step = sizeof(slot->data) - slot->len;
 		if (step > len)
 			step = len;
@@ -123,18 +129,14 @@ static bool
 async_finish(BkWriter *writer, BkError *err)
 {
 	AsyncWriter *self = (AsyncWriter *) writer;
-	AsyncSlot  *slot = wait_for_room(self);
+	AsyncSlot  *slot = wait_for_room(self, err);
 
-	if (slot != NULL && slot->len > 0)
+	if (slot == NULL)
+		return false;
+	if (slot->len > 0)
 		hand_over(self);
 	set_state(self, ASYNC_FINISHING);
-	join(self);
-	if (self->state == ASYNC_FAILED)
-	{
-		*err = self->error;
-		return false;
-	}
-	return true;
+	return wait_for_end(self, err);
 }
 
 static void
@@ -143,25 +145,11 @@ async_close(BkWriter *writer)
 	AsyncWriter *self = (AsyncWriter *) writer;
 
 	set_state(self, ASYNC_STOPPING);
-	join(self);
+	pthread_join(self->thread, NULL);
 	bk_writer_close(self->next);
 	pthread_cond_destroy(&self->changed);
 	pthread_mutex_destroy(&self->lock);
 	free(self);
-}
-
-static bool
-start_thread(AsyncWriter *self)
-{
-	sigset_t	all;
-	sigset_t	before;
-	int			failure;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failure = pthread_create(&self->thread, NULL, run, self);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failure == 0;
 }
 
 /* The thread. */
@@ -172,6 +160,10 @@ run(void *arg)
 
 	if (!write_slots(self))
 		set_state(self, ASYNC_FAILED);
+	pthread_mutex_lock(&self->lock);
+	self->ended = true;
+	pthread_cond_signal(&self->changed);
+	pthread_mutex_unlock(&self->lock);
 	return NULL;
 }
 
@@ -213,19 +205,58 @@ wait_for_slot(AsyncWriter *self)
 	return slot;
 }
 
-/* The slot to fill; NULL when the thread has failed. */
+/* The slot to fill; NULL when the thread or tick has failed. */
 static AsyncSlot *
-wait_for_room(AsyncWriter *self)
+wait_for_room(AsyncWriter *self, BkError *err)
 {
 	AsyncSlot  *slot = NULL;
+	bool		ok = true;
 
 	pthread_mutex_lock(&self->lock);
-	while (self->state == ASYNC_WRITING && self->filled == ASYNC_SLOTS)
-		pthread_cond_wait(&self->changed, &self->lock);
-	if (self->state == ASYNC_WRITING)
+	while (ok && self->state == ASYNC_WRITING && self->filled == ASYNC_SLOTS)
+		ok = wait_slice(self, err);
+	if (ok && self->state == ASYNC_WRITING)
 		slot = &self->slots[(self->head + self->filled) % ASYNC_SLOTS];
+	else if (ok)
+		*err = self->error;
 	pthread_mutex_unlock(&self->lock);
 	return slot;
+}
+
+/* Wait until everything is written and finished. */
+static bool
+wait_for_end(AsyncWriter *self, BkError *err)
+{
+	bool		ok = true;
+
+	pthread_mutex_lock(&self->lock);
+	while (ok && !self->ended)
+		ok = wait_slice(self, err);
+	if (ok && self->state == ASYNC_FAILED)
+	{
+		*err = self->error;
+		ok = false;
+	}
+	pthread_mutex_unlock(&self->lock);
+	return ok;
+}
+
+/*
+ * Under the lock: wait for a change, then ask without it whether to go on. If
+ * not, the thread is told at once: it drops what is queued.
+ */
+static bool
+wait_slice(AsyncWriter *self, BkError *err)
+{
+	bool		ok;
+
+	bk_thread_cond_wait(&self->changed, &self->lock, ASYNC_SLICE_MS);
+	pthread_mutex_unlock(&self->lock);
+	ok = self->tick(self->arg, err);
+	if (!ok)
+		set_state(self, ASYNC_STOPPING);
+	pthread_mutex_lock(&self->lock);
+	return ok;
 }
 
 static void
@@ -245,12 +276,4 @@ set_state(AsyncWriter *self, AsyncState state)
 		self->state = state;
 	pthread_cond_signal(&self->changed);
 	pthread_mutex_unlock(&self->lock);
-}
-
-static void
-join(AsyncWriter *self)
-{
-	if (!self->joined)
-		pthread_join(self->thread, NULL);
-	self->joined = true;
 }

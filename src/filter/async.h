@@ -13,10 +13,19 @@
  * BK_STREAM_BUFFER) to a thread, in which next's write and finish run; its
  * close runs in the thread that closes this writer, when the other has ended.
  * An error below is reported by the next write or by finish, which waits for
- * everything. Close without finish drops what is queued and waits for the
- * write in progress only. All signals are blocked in the thread. NULL on
- * failure.
+ * everything. All signals are blocked in the thread. NULL on failure.
+ *
+ * While write or finish waits for the thread it calls tick(arg) several times
+ * a second, in the thread of its caller; if tick fails, so do they, at once
+ * and with its error.
+ *
+ * Close without a finish that succeeded drops what is queued. It waits for
+ * the one call of next's write or finish that the thread is in: nothing can
+ * interrupt a thread in fsync(2), and what it works on must not be freed
+ * below it.
  */
-extern BkWriter *bk_async_writer(BkWriter *next, BkError *err);
+extern BkWriter *bk_async_writer(BkWriter *next,
+								 bool (*tick) (void *arg, BkError *err),
+								 void *arg, BkError *err);
 
 #endif

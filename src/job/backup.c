@@ -430,6 +430,8 @@ begin_stream(Backup *b, const char *stream, BkError *err)
 		.codec = b->request->compression,
 		.jobs = (int) b->request->jobs,
 		.part_size = (uint64_t) b->request->part_size,
+		.tick = tick,
+		.arg = b,
 	};
 
 	b->done = 0;

@@ -3,7 +3,10 @@
  *	  Write a decoded stream of a backup, or its SQL.
  */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "job/common.h"
@@ -12,11 +15,14 @@
 #include "repo/object.h"
 #include "source/load.h"
 
+#define SLICE_MS	200			/* between two looks at the host's stop */
+
 static BkWriter *open_output(const BkRequest *request, const BkHost *host,
 							 BkError *err);
 static bool copy(BkReader *reader, BkWriter *script, int fd,
 				 const BkHost *host, BkError *err);
-static bool write_fd(int fd, const char *buf, size_t len, BkError *err);
+static bool write_fd(int fd, const char *buf, size_t len, const BkHost *host,
+					 BkError *err);
 static bool tick(void *arg, BkError *err);
 static void log_line(void *arg, const char *line);
 
@@ -81,19 +87,35 @@ copy(BkReader *reader, BkWriter *script, int fd, const BkHost *host,
 		ok = bk_go_on(host, err) &&
 			bk_read(reader, buf, BK_STREAM_BUFFER, &got, err) &&
 			(script != NULL ? bk_write(script, buf, got, err)
-			 : write_fd(fd, buf, got, err));
+			 : write_fd(fd, buf, got, host, err));
 	free(buf);
 	return ok && (script == NULL || bk_finish(script, err));
 }
 
+/*
+ * The descriptor is not ours to make it non-blocking. A pipe that is ready
+ * takes PIPE_BUF bytes without blocking (pipe(7)), and files never block.
+ */
 static bool
-write_fd(int fd, const char *buf, size_t len, BkError *err)
+write_fd(int fd, const char *buf, size_t len, const BkHost *host,
+		 BkError *err)
 {
+	struct stat status;
+	size_t		most = fstat(fd, &status) == 0 && S_ISREG(status.st_mode)
+		? BK_STREAM_BUFFER : PIPE_BUF;
+
 	while (len > 0)
 	{
-		ssize_t		written = write(fd, buf, len);
+		struct pollfd end = {.fd = fd, .events = POLLOUT};
+		bool		ready = poll(&end, 1, SLICE_MS) > 0;
+		ssize_t		written;
 
-		if (written < 0 && errno == EINTR)
+		if (!bk_go_on(host, err))
+			return false;
+		if (!ready)
+			continue;
+		written = write(fd, buf, len < most ? len : most);
+		if (written < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (written < 0)
 			return bk_error_errno(err, "could not write the output");

@@ -272,7 +272,10 @@ rename_scratch(Restore *r, BkError *err)
 					   r->host, err) &&
 		bk_pg_run(r->control, "COMMIT", err);
 	if (!ok)
+	{
+		bk_pg_insist(r->control);
 		(void) bk_pg_run(r->control, "ROLLBACK", &ignored);
+	}
 	return ok;
 }
 
@@ -327,6 +330,8 @@ clean_up(Restore *r)
 {
 	BkError		problem;
 
+	if (r->created)
+		bk_pg_insist(r->control);
 	if (r->created && !bk_database_drop(r->control, r->scratch, &problem))
 		bk_log(r->host, BK_LOG_WARNING,
 			   "could not drop the unfinished database \"%s\": %s",

@@ -106,7 +106,7 @@ bk_object_writer(BkRepository *repo, const BkObjectSpec *spec,
 		cutter->spec.part_size = DEFAULT_PART_SIZE;
 	if (bk_codec_parse(spec->codec, &cutter->codec, err) &&
 		open_part(cutter, err) &&
-		(queue = bk_async_writer(&cutter->base, err)) != NULL)
+		(queue = bk_async_writer(&cutter->base, spec->tick, spec->arg, err)) != NULL)
 		return queue;
 	cutter_close(&cutter->base);
 	return NULL;

@@ -23,6 +23,10 @@ typedef struct BkObjectSpec
 	const char *codec;			/* zstd:1 */
 	int			jobs;			/* threads that may be used */
 	uint64_t	part_size;		/* plain bytes per part, 0: 32 GiB */
+
+	/* Called several times a second while a writer waits; false ends that. */
+	bool		(*tick) (void *arg, BkError *err);
+	void	   *arg;			/* for tick */
 } BkObjectSpec;
 
 /*

@@ -38,7 +38,7 @@ typedef struct Splitter
 
 static bool feed(Splitter *splitter, char c, BkError *err);
 static bool is_comment(const Splitter *splitter, char c);
-static void run_statement(Splitter *splitter);
+static bool run_statement(Splitter *splitter, BkError *err);
 static size_t object_length(const char *statement, const char *verb);
 static bool alters_existing(const Splitter *splitter);
 
@@ -110,7 +110,7 @@ feed(Splitter *splitter, char c, BkError *err)
 	else if (c == '"')
 		splitter->state = STATE_NAME;
 	else if (c == ';')
-		run_statement(splitter);
+		return run_statement(splitter, err);
 	if (statement->len > STATEMENT_MAX)
 		return bk_error(err, BK_STATE_CORRUPT,
 						"the globals have a statement of more than %d bytes",
@@ -126,8 +126,9 @@ is_comment(const Splitter *splitter, char c)
 		splitter->statement.data[0] == '-';
 }
 
-static void
-run_statement(Splitter *splitter)
+/* A statement that fails is noted, and the others follow. */
+static bool
+run_statement(Splitter *splitter, BkError *err)
 {
 	const char *statement = splitter->statement.data;
 	size_t		created = object_length(statement, "CREATE ");
@@ -138,6 +139,8 @@ run_statement(Splitter *splitter)
 	{
 		bool		exists = created > 0 && bk_error_is(&problem, BK_STATE_DUP_OBJECT);
 
+		if (!bk_go_on(splitter->host, err))
+			return false;
 		bk_log(splitter->host, exists ? BK_LOG_INFO : BK_LOG_WARNING, "%s",
 			   problem.message);
 		if (exists)
@@ -153,6 +156,7 @@ run_statement(Splitter *splitter)
 	}
 	bk_buf_reset(&splitter->statement);
 	splitter->state = STATE_SPACE;
+	return bk_buf_check(&splitter->existing, err);
 }
 
 /*

@@ -54,10 +54,15 @@ load_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
 {
 	Load	   *load = (Load *) writer;
 
-	/* A child that stopped reading tells why by its exit, see finish. */
+	/* What comes after all that it wanted is dropped. */
 	if (load->ended)
 		return true;
-	return bk_child_write(load->child, buf, len, &load->ended, err);
+	if (!bk_child_write(load->child, buf, len, &load->ended, err))
+		return false;
+
+	/* A child that stopped reading tells by its exit whether it failed. */
+	return !load->ended || bk_child_finish(load->child, err) ||
+		bk_dump_explain(err);
 }
 
 static bool

@@ -30,7 +30,7 @@ typedef struct BkLoadSpec
 /*
  * Start pg_restore: what is written is its input. Finish succeeds only if it
  * read everything it wanted and exited with status 0; in BK_LOAD_DATABASE the
- * first error of the server ends it.
+ * first error of the server ends it, and with it the write that notices.
  */
 extern BkWriter *bk_load_open(const BkLoadSpec *spec, BkError *err);
 

@@ -6,6 +6,12 @@
  * conninfo without a database, a role to become, and a database, whose name
  * is never interpreted. Statements that carry values take them as parameters;
  * names in DDL are quoted by bk_pg_identifier.
+ *
+ * While a function here waits, for a connection or for the end of a
+ * statement, it asks the target's host several times a second whether to
+ * stop. Then the statement is canceled and its end awaited, which leaves the
+ * connection free for a ROLLBACK; the error is the host's (57014). A
+ * statement that the cancel did not stop in time is a success.
  */
 #ifndef BK_SOURCE_PG_H
 #define BK_SOURCE_PG_H
@@ -25,7 +31,12 @@ typedef struct BkPgTarget
 	const char *database;
 	const char *application;	/* application_name to show */
 	const BkHost *host;			/* may stop every wait; NULL: nobody can */
-	bool		no_event_triggers;	/* since version 17: none at login either */
+
+	/*
+	 * Switch event triggers off, those at login, too. Servers before version
+	 * 17 and logins that are no superuser refuse such a connection.
+	 */
+	bool		no_event_triggers;
 } BkPgTarget;
 
 /*
@@ -37,10 +48,19 @@ extern char *bk_pg_conninfo(const BkPgTarget *target, BkError *err);
 
 /*
  * Connect, set the role, and switch off the timeouts that could end a long
- * session. The connection attempt is limited to 30 seconds. Errors: those of
- * the server, and 08001 where it cannot be reached.
+ * session. An attempt is limited to 10 seconds for each host, unless the
+ * conninfo has a connect_timeout, and to 30 seconds in all. Errors: those of
+ * the server, and 08001 where it cannot be reached. The host must live as
+ * long as the connection.
  */
 extern BkPg *bk_pg_connect(const BkPgTarget *target, BkError *err);
+
+/*
+ * For cleaning up: from now on the connection does not ask the host any more,
+ * which may have stopped us, and gives up a statement after 10 seconds
+ * (57014).
+ */
+extern void bk_pg_insist(BkPg *pg);
 
 /* Disconnect and free; NULL is allowed. */
 extern void bk_pg_close(BkPg *pg);
@@ -67,16 +87,20 @@ extern bool bk_pg_value(BkPg *pg, const char *sql, const char *parameter,
 						char **value, BkError *err);
 
 /*
- * Start a statement without waiting; bk_pg_finish_async waits for it. While
- * it runs the connection is good for nothing else. *done tells whether the
- * result is there after at most "milliseconds".
+ * Start a statement without waiting. While it runs the connection is good for
+ * nothing else. bk_pg_wait_async() tells whether the result is there after at
+ * most "milliseconds", and asks nobody; bk_pg_finish_async() waits for the
+ * end as the functions above do.
  */
 extern bool bk_pg_start_async(BkPg *pg, const char *sql, BkError *err);
 extern bool bk_pg_wait_async(BkPg *pg, int milliseconds, bool *done,
 							 BkError *err);
 extern bool bk_pg_finish_async(BkPg *pg, BkError *err);
 
-/* Cancel a started statement and wait for its end, whatever it was. */
+/*
+ * Cancel a started statement and wait for its end, whatever it was: two
+ * seconds at most, and then the connection stays busy.
+ */
 extern void bk_pg_cancel_async(BkPg *pg);
 
 /*

@@ -224,6 +224,8 @@ apply_settings(const Apply *apply, const char *database,
 			return false;
 		if (apply_setting(apply->pg, database, setting, &problem))
 			continue;
+		if (!bk_go_on(apply->host, err))
+			return false;
 		bk_log(apply->host, BK_LOG_WARNING, "setting \"%s\" is left out: %s",
 			   bk_json_string(bk_json_get(setting, "name"), ""), problem.message);
 		if (!bk_pg_run(apply->pg, "ROLLBACK TO SAVEPOINT setting", err))

@@ -93,7 +93,10 @@ bk_swap_run(BkPg *pg, BkPg *helper, const BkSwap *swap, const BkHost *host,
 			bk_swap_rename(pg, helper, swap->restored, swap->live, host, err) &&
 			bk_pg_run(pg, "COMMIT", err);
 		if (!ok)
-			bk_pg_run(pg, "ROLLBACK", &ignored);
+		{
+			bk_pg_insist(pg);
+			(void) bk_pg_run(pg, "ROLLBACK", &ignored);
+		}
 	}
 	bk_json_free(properties);
 	return ok;
