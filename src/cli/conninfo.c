@@ -23,7 +23,7 @@ static const Refused refused[] = {
 	{"sslpassword", SECRET_DETAIL, "Use a key that has no password and that only its owner can read."},
 	{"oauth_client_secret", SECRET_DETAIL, "Name a service that holds it: service='name'."},
 	{"dbname", "It must not name a database: each run adds the databases that it works on.",
-	"Leave out dbname. The home or maintenance database is an argument of its own."},
+	"Leave dbname out of backup_ext.conninfo, or of --conninfo. Where to log in for maintenance is said by backup_ext.database, or by --home."},
 };
 
 static bool is_uri(const char *value);
@@ -36,7 +36,7 @@ bool
 bk_conninfo_check(const char *name, const char *value, BkError *err)
 {
 	const char *shape = "It must be made of keywords and values.";
-	const char *example = "Write it like this: host='/run/postgresql' port='5432' user='postgres'";
+	const char *example = "Set backup_ext.conninfo, or --conninfo for the program, like this: host='/run/postgresql' port='5432' user='postgres'";
 	const char *at = value;
 	char		keyword[64];
 

@@ -237,7 +237,10 @@ print_line(FILE *to, const char *what, const char *text, const char *end)
 	fputs(end, to);
 }
 
-/* Text for people; a further line is indented, so that it stands for no other. */
+/*
+ * Text for people, without the line feed at its end. A further line is
+ * indented, so that it is taken for no message of its own.
+ */
 static void
 print_words(FILE *to, const char *text)
 {
@@ -246,7 +249,7 @@ print_words(FILE *to, const char *text)
 		size_t		length = bk_utf8_length(text);
 
 		if (*text == '\n')
-			fputs("\n    ", to);
+			fputs(text[1] == '\0' ? "" : "\n    ", to);
 		else if (length == 0 || (is_control(text, length) && *text != '\t'))
 			fputc('?', to);
 		else

@@ -194,15 +194,18 @@ bk_child_check(const BkChild *child, int status, BkError *err)
 {
 	const char *lines = last_lines(child);
 	const char *gap = *lines != '\0' ? "\n" : "";
+	int			len = (int) strlen(lines);
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
+	while (len > 0 && lines[len - 1] == '\n')
+		len--;
 	bk_error(err, BK_STATE_SYSTEM, "%s failed", child->name);
 	if (WIFSIGNALED(status))
-		return bk_error_detail(err, "%s was terminated by signal %d.%s%s",
-							   child->name, WTERMSIG(status), gap, lines);
-	return bk_error_detail(err, "%s exited with status %d.%s%s", child->name,
-						   WEXITSTATUS(status), gap, lines);
+		return bk_error_detail(err, "%s was terminated by signal %d.%s%.*s",
+							   child->name, WTERMSIG(status), gap, len, lines);
+	return bk_error_detail(err, "%s exited with status %d.%s%.*s", child->name,
+						   WEXITSTATUS(status), gap, len, lines);
 }
 
 bool

@@ -21,6 +21,7 @@
 #include "repo/layout.h"
 #include "repo/object.h"
 #include "source/archive.h"
+#include "source/cause.h"
 #include "source/database.h"
 #include "source/property.h"
 #include "source/watch.h"
@@ -235,7 +236,7 @@ store_archive(Backup *b, BkError *err)
 	bk_reader_close(reader);
 	ok = end_stream(b, b->archive != NULL, err);
 	if (!ok)
-		return bk_dump_explain(err);
+		return bk_cause_explain(BK_CAUSE_DUMP, err);
 	if (strcmp(b->archive->database, b->request->database) == 0)
 		return true;
 	return bk_error(err, BK_STATE_CORRUPT,
@@ -267,7 +268,7 @@ store_globals(Backup *b, BkError *err)
 	bk_reader_close(reader);
 	if (ok && b->done == 0)
 		ok = bk_error(err, BK_STATE_CORRUPT, "pg_dumpall wrote nothing");
-	return end_stream(b, ok, err) || bk_dump_explain(err);
+	return end_stream(b, ok, err) || bk_cause_explain(BK_CAUSE_DUMP, err);
 }
 
 static bool

@@ -331,7 +331,11 @@ clean_up(Restore *r)
 	BkError		problem;
 
 	if (r->created)
+	{
 		bk_pg_insist(r->control);
+		/* What goes away need not wait for a standby. */
+		(void) bk_pg_run(r->control, "SET synchronous_commit = local", &problem);
+	}
 	if (r->created && !bk_database_drop(r->control, r->scratch, &problem))
 		bk_log(r->host, BK_LOG_WARNING,
 			   "could not drop the unfinished database \"%s\": %s",

@@ -26,6 +26,8 @@ typedef struct Verify
 	BkManifest *manifest;
 	BkIntent   *intent;
 	BkWriter   *lister;			/* pg_restore --list, NULL without */
+	bool		complained;		/* it has failed, see "complaint" */
+	BkError		complaint;
 	uint64_t	done;
 	char		problem[512];	/* the first one found, or "" */
 } Verify;
@@ -50,6 +52,7 @@ static bool read_globals(Verify *v, const char *stream, char *detail,
 						 size_t size, BkError *err);
 static bool open_lister(Verify *v, BkError *err);
 static bool forward(void *arg, const void *buf, size_t len, BkError *err);
+static bool feed_lister(Verify *v, const void *buf, size_t len, BkError *err);
 static bool judge(Verify *v, const char *name, bool ok, const char *detail,
 				  BkError *err);
 static bool write_verdict(Verify *v, BkError *err);
@@ -175,6 +178,11 @@ read_archive(Verify *v, const char *stream, char *detail, size_t size,
 	/* If pg_restore alone fails, that is no verdict on the backup. */
 	if (ok && v->lister != NULL)
 		ok = bk_finish(v->lister, err);
+	if (ok && v->complained)
+	{
+		*err = v->complaint;
+		ok = false;
+	}
 	ok = ok && compare_contents(v, archive, err);
 	if (ok)
 		snprintf(detail, size, "%llu bytes, %d entries, %zu with data",
@@ -264,13 +272,24 @@ forward(void *arg, const void *buf, size_t len, BkError *err)
 {
 	Verify	   *v = arg;
 
-	if (!bk_go_on(v->host, err) ||
-		(v->lister != NULL && !bk_write(v->lister, buf, len, err)))
+	if (!bk_go_on(v->host, err) || !feed_lister(v, buf, len, err))
 		return false;
 	v->done += len;
 	bk_progress(v->host, "verify", v->manifest->id, v->done,
 				v->manifest->plain_size);
 	return true;
+}
+
+/* If the lister fails all is read on: digests tell whether there is damage. */
+static bool
+feed_lister(Verify *v, const void *buf, size_t len, BkError *err)
+{
+	if (v->lister == NULL || bk_write(v->lister, buf, len, &v->complaint))
+		return true;
+	v->complained = true;
+	bk_writer_close(v->lister);
+	v->lister = NULL;
+	return bk_go_on(v->host, err);
 }
 
 /*

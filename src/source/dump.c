@@ -15,30 +15,6 @@
 #include "core/child.h"
 #include "source/tool.h"
 
-typedef struct Cause
-{
-	const char *words;
-	const char *sqlstate;
-	const char *hint;
-} Cause;
-
-/* pg_dump's --lock-wait-timeout is a statement timeout of the server. */
-static const Cause causes[] = {
-	{"statement timeout", BK_STATE_LOCKED,
-	"Another session held a lock for longer than backup_ext.lock_timeout. Try again when it has ended, or raise the setting."},
-	{"row-level security", BK_STATE_NO_RIGHT,
-	"Give the backup's role BYPASSRLS, or let backup_ext.role be a superuser: a dump that leaves out rows is no backup."},
-	{"max_locks_per_transaction", BK_STATE_NO_MEMORY,
-	"Raise max_locks_per_transaction and restart the server: a dump locks every table of the database."},
-	{"server version mismatch", BK_STATE_UNSUPPORTED,
-	"Install the client programs of the server's version beside pg_backup_ext."},
-	{"permission denied", BK_STATE_NO_RIGHT,
-	"Set backup_ext.role to a role that may read everything, such as a member of pg_read_all_data, or to a superuser."},
-	{"does not exist", BK_STATE_NO_OBJECT,
-	"If a role is missing, restore the backup's globals first (pg_backup_ext restore --globals), or use no_owner => true and no_privileges => true. If an extension is missing, install its package."},
-	{"No space left on device", BK_STATE_DISK_FULL, "Free space on the server and try again."},
-};
-
 static BkReader *start(BkTool *tool, const BkDumpSpec *spec, BkError *err);
 
 BkReader *
@@ -97,21 +73,6 @@ bk_dump_globals_open(const BkDumpSpec *spec, bool passwords, BkError *err)
 	if (!passwords)
 		bk_tool_add(&tool, "--no-role-passwords");
 	return start(&tool, spec, err);
-}
-
-bool
-bk_dump_explain(BkError *err)
-{
-	if (strcmp(err->sqlstate, BK_STATE_SYSTEM) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-	{
-		if (strstr(err->detail, causes[i].words) == NULL)
-			continue;
-		snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", causes[i].sqlstate);
-		return bk_error_hint(err, "%s", causes[i].hint);
-	}
-	return false;
 }
 
 static BkReader *

@@ -41,10 +41,4 @@ extern BkReader *bk_dump_open(const BkDumpSpec *spec, BkError *err);
 extern BkReader *bk_dump_globals_open(const BkDumpSpec *spec, bool passwords,
 									  BkError *err);
 
-/*
- * If the words of a failed pg_dump or pg_restore tell a known cause, give the
- * error its SQLSTATE and a hint. Returns false.
- */
-extern bool bk_dump_explain(BkError *err);
-
 #endif

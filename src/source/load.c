@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/child.h"
+#include "source/cause.h"
 #include "source/tool.h"
 
 typedef struct Load
@@ -62,7 +63,7 @@ load_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
 
 	/* A child that stopped reading tells by its exit whether it failed. */
 	return !load->ended || bk_child_finish(load->child, err) ||
-		bk_dump_explain(err);
+		bk_cause_explain(BK_CAUSE_RESTORE, err);
 }
 
 static bool
@@ -71,7 +72,7 @@ load_finish(BkWriter *writer, BkError *err)
 	Load	   *load = (Load *) writer;
 
 	bk_child_close_stdin(load->child);
-	return bk_child_finish(load->child, err) || bk_dump_explain(err);
+	return bk_child_finish(load->child, err) || bk_cause_explain(BK_CAUSE_RESTORE, err);
 }
 
 static void
