@@ -55,6 +55,7 @@ static bool check_target(Restore *r, BkError *err);
 static bool read_properties(Restore *r, BkError *err);
 static bool create_scratch(Restore *r, BkError *err);
 static bool load_archive(Restore *r, BkError *err);
+static void blame(Restore *r, BkError *err);
 static bool count_rows(Restore *r, BkError *err);
 static bool take_name(Restore *r, BkError *err);
 static bool rename_scratch(Restore *r, BkError *err);
@@ -233,7 +234,32 @@ load_archive(Restore *r, BkError *err)
 	bk_archive_free(archive);
 	bk_writer_close(r->load);
 	bk_reader_close(reader);
+	if (!ok)
+		blame(r, err);
 	return ok;
+}
+
+/*
+ * pg_restore may stumble over damaged rows before the digest of their object
+ * is known. Then the damage is the news, not what pg_restore says of it.
+ */
+static void
+blame(Restore *r, BkError *err)
+{
+	const BkManifest *manifest = r->manifest;
+	BkError		found;
+
+	if (bk_error_is(err, BK_STATE_CORRUPT) || bk_error_is(err, BK_STATE_CANCELED))
+		return;
+	for (size_t i = 0; i < manifest->object_count; i++)
+	{
+		if (!bk_layout_is_part(manifest->objects[i].name, BK_STREAM_ARCHIVE) ||
+			bk_object_check(r->repo, manifest, &manifest->objects[i], r->host, &found))
+			continue;
+		if (bk_error_is(&found, BK_STATE_CORRUPT))
+			*err = found;
+		return;
+	}
 }
 
 static bool

@@ -162,7 +162,7 @@ my @wrong = (
 	[ [ 'backup', "--repo=$url", '--lock-timeout=1 year' ], qr/It was given with --lock-timeout\.$/m ],
 	[ [ 'backup', "--repo=$url", '--label', 'x' x 201 ], qr/A label has at most 200 characters.*It was given with --label\.$/ms ],
 	[ [ 'backup', "--repo=$url", '--label', "\xff" ], qr/argument "label" is not valid UTF-8/ ],
-	[ [ 'list', "--repo=$url", '--conninfo=postgres://here' ], qr/Write it like this: host=.*It was given with --conninfo\.$/ms ],
+	[ [ 'list', "--repo=$url", '--conninfo=postgres://here' ], qr/like this: host=.*It was given with --conninfo\.$/ms ],
 	[ [ 'list', "--repo=$url", '--conninfo=host=a dbname=b' ], qr/must not name a database/ ],
 	[ [ 'list', "--repo=$url", '--conninfo=password=secret' ], qr/hint: Name a file that holds the password: passfile=/ ],
 	[ [ 'verify', $id, "--repo=$url", '--level=deep' ], qr/invalid level "deep".*hint: Use stored or readable\.$/ms ],

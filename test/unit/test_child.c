@@ -227,7 +227,7 @@ bad_ends_are_told(void **state)
 		const char *detail;
 	}			rows[] = {
 		{"exit 1", "sh exited with status 1."},
-		{"echo 'no such table' >&2; exit 3", "status 3.\nno such table\n"},
+		{"echo 'no such table' >&2; exit 3", "status 3.\nno such table"},
 		{"kill -9 $$", "sh was terminated by signal 9."},
 		{"echo last words >&2; kill -TERM $$", "signal 15.\nlast words"},
 	};
