@@ -124,6 +124,8 @@ FUZZ_SECONDS ?= 10
 VERSIONS ?= 17 18 19
 SCALE ?= 1
 ROUNDS ?= 1
+# TAP tests to run; none: all
+TESTS ?=
 CHECKS ?= lint unit unit-san fuzz clang regress tap
 
 run = env PG_CONFIG='$(PG_CONFIG)' sh test/run.sh
@@ -175,7 +177,7 @@ clang:
 regress: all
 	+@sh test/drop.sh $(run) regress-$(MAJORVERSION) sh test/regress.sh
 tap: all
-	+@sh test/drop.sh $(run) tap-$(MAJORVERSION) sh test/tap.sh
+	+@sh test/drop.sh $(run) tap-$(MAJORVERSION) sh test/tap.sh $(TESTS)
 installcheck: all
 	+@sh test/drop.sh sh test/run_all.sh '$(MAKE)' regress tap
 

@@ -5,6 +5,9 @@ set -u
 
 make=$1
 shift
+
+# What depends on the server's version; the rest is tested on the host's.
+tests="test/t/000_smoke.pl test/t/010_story.pl test/t/020_every_object.pl test/t/090_readme.pl"
 work=$(mktemp -d "${TMPDIR:-/tmp}/backup_ext-versions-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -28,7 +31,7 @@ for ver in "$@"; do
 	sh test/run.sh "build-$ver" "$make" -C "$work/$ver" PG_CONFIG="$PG_CONFIG" all install ||
 		{ status=1; continue; }
 	for target in regress tap; do
-		"$make" --no-print-directory -C "$work/$ver" PG_CONFIG="$PG_CONFIG" $target || status=1
+		"$make" --no-print-directory -C "$work/$ver" PG_CONFIG="$PG_CONFIG" TESTS="$tests" $target || status=1
 	done
 	rm -rf "${work:?}/$ver"
 done

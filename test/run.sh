@@ -43,7 +43,8 @@ echo "$name $counts" >>"${TALLY:-build/tally}"
 # shellcheck disable=SC2086
 set -- $counts
 if [ "$2" -gt 0 ] || [ -n "${VERBOSE:-}" ]; then
-	tail -n 200 "$log"
+	grep -aE -A 8 '^ *not ok|Failed test' "$log" | head -n 100
+	tail -n 100 "$log"
 fi
 line="$name: $1 passed, $2 failed"
 [ "$3" -gt 0 ] && line="$line, $3 skipped"

@@ -99,6 +99,18 @@ bk_async_writer(BkWriter *next, bool (*tick) (void *arg, BkError *err),
 	return &self->base;
 }
 
+bool
+bk_async_given_up(BkWriter *writer)
+{
+	AsyncWriter *self = (AsyncWriter *) writer;
+	bool		given_up;
+
+	pthread_mutex_lock(&self->lock);
+	given_up = self->state == ASYNC_STOPPING;
+	pthread_mutex_unlock(&self->lock);
+	return given_up;
+}
+
 static bool
 async_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
 {

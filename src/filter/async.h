@@ -28,4 +28,10 @@ extern BkWriter *bk_async_writer(BkWriter *next,
 								 bool (*tick) (void *arg, BkError *err),
 								 void *arg, BkError *err);
 
+/*
+ * For what is below, in the thread: has this writer been given up? What takes
+ * time may be left out then; the write fails, and nobody looks at its error.
+ */
+extern bool bk_async_given_up(BkWriter *writer);
+
 #endif

@@ -196,6 +196,7 @@ create_scratch(Restore *r, BkError *err)
 {
 	bk_progress(r->host, "create", r->request->target, 0, 0);
 	if (!bk_scratch_name(r->request->target, r->scratch, err) ||
+		!bk_scratch_claim(r->control, r->scratch, err) ||
 		!bk_database_create(r->control, r->scratch,
 							bk_json_get(r->manifest->json, "database"), err))
 		return false;

@@ -18,6 +18,8 @@
 #include "source/property.h"
 
 #define SCRATCH_WORD	"restoring"
+#define SCRATCH_LABEL	6
+#define SCRATCH_MAKER	"pg_backup_ext restore "
 
 /* Somebody may have taken such a database into use under another name. */
 static const char marked_sql[] =
@@ -25,15 +27,29 @@ static const char marked_sql[] =
 	" FROM pg_database WHERE starts_with(shobj_description(oid, 'pg_database'), $1)"
 	" AND datname ~ '_" SCRATCH_WORD "_[0-9a-z]{6}$'";
 
+/*
+ * Whoever was killed before the mark has left a database to which nobody but
+ * superusers can connect, and no session of its name. Who is no superuser
+ * neither sees all sessions nor makes such databases.
+ */
+static const char unmarked_sql[] =
+	"SELECT datname FROM pg_database d"
+	" WHERE datname ~ '_" SCRATCH_WORD "_[0-9a-z]{6}$' AND datconnlimit = 0"
+	" AND shobj_description(oid, 'pg_database') IS NULL"
+	" AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
+	" AND NOT EXISTS (SELECT FROM pg_stat_activity"
+	" WHERE application_name = '" SCRATCH_MAKER "' || right(d.datname, 6))";
+
+static void drop(BkPg *pg, const char *name, const BkHost *host);
 static void join(const char *name, const char *suffix, char *joined);
 
 bool
 bk_scratch_name(const char *name, char *scratch, BkError *err)
 {
-	char		random[7];
+	char		random[SCRATCH_LABEL + 1];
 	char		suffix[32];
 
-	if (!bk_random_label(random, 6, err))
+	if (!bk_random_label(random, SCRATCH_LABEL, err))
 		return false;
 	snprintf(suffix, sizeof(suffix), "_" SCRATCH_WORD "_%s", random);
 	join(name, suffix, scratch);
@@ -53,6 +69,13 @@ bk_scratch_dated_name(const char *name, char *dated, BkError *err)
 	snprintf(suffix, sizeof(suffix), "_%s_%s", time, random);
 	join(name, suffix, dated);
 	return true;
+}
+
+bool
+bk_scratch_claim(BkPg *pg, const char *scratch, BkError *err)
+{
+	return bk_pg_runf(pg, err, "SET application_name = '" SCRATCH_MAKER "%s'",
+					  scratch + strlen(scratch) - SCRATCH_LABEL);
 }
 
 bool
@@ -98,18 +121,31 @@ bk_scratch_clean(BkPg *pg, const BkHost *host, BkError *err)
 		BkJson	   *process = bk_json_parse(text, strlen(text), "a mark", &problem);
 
 		if (process != NULL && bk_process_life(process) == BK_LIFE_DEAD)
-		{
-			if (bk_database_drop(pg, name, &problem))
-				bk_log(host, BK_LOG_INFO,
-					   "dropped \"%s\", which an interrupted restore had left", name);
-			else
-				bk_log(host, BK_LOG_WARNING, "could not drop \"%s\": %s", name,
-					   problem.message);
-		}
+			drop(pg, name, host);
 		bk_json_free(process);
 	}
 	bk_pg_free(rows);
+
+	rows = bk_pg_query(pg, unmarked_sql, 0, NULL, err);
+	if (rows == NULL)
+		return false;
+	for (int i = 0; i < bk_pg_count(rows); i++)
+		drop(pg, bk_pg_field(rows, i, 0), host);
+	bk_pg_free(rows);
 	return true;
+}
+
+static void
+drop(BkPg *pg, const char *name, const BkHost *host)
+{
+	BkError		problem;
+
+	if (bk_database_drop(pg, name, &problem))
+		bk_log(host, BK_LOG_INFO,
+			   "dropped \"%s\", which an interrupted restore had left", name);
+	else
+		bk_log(host, BK_LOG_WARNING, "could not drop \"%s\": %s", name,
+			   problem.message);
 }
 
 /* Cut the name between characters of UTF-8, so that all of it fits. */

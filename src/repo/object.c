@@ -29,6 +29,7 @@ typedef struct Cutter
 	BkObjectSpec spec;
 	BkCodecSpec codec;
 	BkJson	   *objects;
+	BkWriter   *queue;			/* above; borrowed */
 
 	BkWriter   *part;			/* the chain of the open part, or NULL */
 	unsigned	number;			/* of the open part, from 1 */
@@ -58,6 +59,7 @@ static bool cutter_write(BkWriter *writer, const void *buf, size_t len,
 						 BkError *err);
 static bool cutter_finish(BkWriter *writer, BkError *err);
 static void cutter_close(BkWriter *writer);
+static bool is_wanted(const Cutter *cutter, BkError *err);
 static bool open_part(Cutter *cutter, BkError *err);
 static bool finish_part(Cutter *cutter, BkError *err);
 static bool append_object(BkJson *objects, const BkObject *object,
@@ -91,7 +93,6 @@ bk_object_writer(BkRepository *repo, const BkObjectSpec *spec,
 				 BkJson *objects, BkError *err)
 {
 	Cutter	   *cutter = calloc(1, sizeof(Cutter));
-	BkWriter   *queue;
 
 	if (cutter == NULL)
 	{
@@ -106,8 +107,8 @@ bk_object_writer(BkRepository *repo, const BkObjectSpec *spec,
 		cutter->spec.part_size = DEFAULT_PART_SIZE;
 	if (bk_codec_parse(spec->codec, &cutter->codec, err) &&
 		open_part(cutter, err) &&
-		(queue = bk_async_writer(&cutter->base, spec->tick, spec->arg, err)) != NULL)
-		return queue;
+		(cutter->queue = bk_async_writer(&cutter->base, spec->tick, spec->arg, err)) != NULL)
+		return cutter->queue;
 	cutter_close(&cutter->base);
 	return NULL;
 }
@@ -199,7 +200,9 @@ cutter_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
 
 		if (room == 0)
 		{
-			if (!finish_part(cutter, err) || !open_part(cutter, err))
+			/* The ends and beginnings of parts wait for the disk. */
+			if (!is_wanted(cutter, err) || !finish_part(cutter, err) ||
+				!is_wanted(cutter, err) || !open_part(cutter, err))
 				return false;
 			continue;
 		}
@@ -225,6 +228,13 @@ cutter_close(BkWriter *writer)
 
 	bk_writer_close(cutter->part);
 	free(cutter);
+}
+
+static bool
+is_wanted(const Cutter *cutter, BkError *err)
+{
+	return !bk_async_given_up(cutter->queue) ||
+		bk_error(err, BK_STATE_CANCELED, "the stream was given up");
 }
 
 /* Open the next part: storage first, then what wraps it. */

@@ -29,7 +29,8 @@ is( $node->safe_psql('postgres', <<'END'),
 SELECT kind, database, content, state, compression, objects, label, verified_at, problem,
 	finished_at >= started_at AND now() - started_at < '1 hour',
 	plain_size > 100000, stored_size < plain_size, ratio = round(plain_size::numeric / stored_size, 2),
-	server_version = split_part(current_setting('server_version'), ' ', 1), id
+	server_version = format('%s.%s', current_setting('server_version_num')::int / 10000,
+		current_setting('server_version_num')::int % 10000), id
 FROM backup_list()
 END
 	qq{logical|shop|all|good|zstd:1|4|before "the" release; '1' é|||t|t|t|t|t|$id},

@@ -47,9 +47,12 @@ BackupExt::same_text($node->digest('with'), $digest, 'every row is the same');
 $node->restore($id, 'plain', 'no_owner => true, no_privileges => true');
 is( $node->safe_psql('postgres', "SELECT datdba::regrole = current_user::regrole, datacl FROM pg_database WHERE datname = 'plain'"),
 	't|', 'no_owner and no_privileges hold for the database');
+
+# pg_dump groups large objects by owner and rights; the digest compares them.
+my @rest = ('--no-subscriptions', '--no-owner', '--no-privileges', '--no-blobs');
 BackupExt::same_text(
-	$node->dump_text('plain', '--no-subscriptions', '--no-owner', '--no-privileges'),
-	$node->dump_text('everything', '--no-subscriptions', '--no-owner', '--no-privileges'),
+	$node->dump_text('plain', @rest),
+	$node->dump_text('everything', @rest),
 	'the rest of the dump is the same');
 unlike($node->dump_text('plain'), qr/^(?:GRANT|REVOKE) /m, 'no rights were given');
 BackupExt::same_text($node->digest('plain'), $digest, 'every row is the same');
