@@ -99,6 +99,11 @@ count_table(Count *count, const char *table, const BkContentsLine *line,
 	ok = bk_buf_check(&sql, err) &&
 		query_number(count->pg, sql.data, &found, err);
 	bk_buf_free(&sql);
+	if (!ok && bk_error_is(err, BK_STATE_NO_TABLE))
+	{
+		bk_error(err, BK_STATE_CORRUPT, "the restored database does not have the tables of its backup");
+		return bk_error_detail(err, "%s is missing.", table);
+	}
 	if (!ok || found == line->rows)
 		return ok;
 	if (found > line->rows && is_of_extension(count->pg, table, err))
