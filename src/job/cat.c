@@ -23,8 +23,6 @@ static bool copy(BkReader *reader, BkWriter *script, int fd,
 				 const BkHost *host, BkError *err);
 static bool write_fd(int fd, const char *buf, size_t len, const BkHost *host,
 					 BkError *err);
-static bool tick(void *arg, BkError *err);
-static void log_line(void *arg, const char *line);
 
 bool
 bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
@@ -58,8 +56,8 @@ open_output(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	BkDumpSpec	tool = {
 		.bindir = request->bindir,
-		.tick = tick,
-		.log = log_line,
+		.tick = bk_common_tick,
+		.log = bk_common_log_line,
 		.arg = (void *) host,
 	};
 	BkLoadSpec	spec = {
@@ -123,16 +121,4 @@ write_fd(int fd, const char *buf, size_t len, const BkHost *host,
 		len -= (size_t) written;
 	}
 	return true;
-}
-
-static bool
-tick(void *arg, BkError *err)
-{
-	return bk_go_on(arg, err);
-}
-
-static void
-log_line(void *arg, const char *line)
-{
-	bk_log(arg, BK_LOG_INFO, "%s", line);
 }

@@ -22,8 +22,6 @@ static bool check_rights(BkPg *pg, const BkHost *host, BkError *err);
 static bool check_repository(const BkRequest *request, const BkHost *host);
 static void report(const BkHost *host, const char *name, bool ok,
 				   const char *detail, const BkError *problem);
-static bool tick(void *arg, BkError *err);
-static void log_line(void *arg, const char *line);
 
 bool
 bk_job_check(const BkRequest *request, const BkHost *host, BkError *err)
@@ -48,8 +46,8 @@ check_programs(const BkRequest *request, const BkHost *host, int *dump_major,
 	static const char *const names[] = {"pg_dump", "pg_dumpall", "pg_restore"};
 	BkDumpSpec	spec = {
 		.bindir = request->bindir,
-		.tick = tick,
-		.log = log_line,
+		.tick = bk_common_tick,
+		.log = bk_common_log_line,
 		.arg = (void *) host,
 	};
 
@@ -174,16 +172,4 @@ report(const BkHost *host, const char *name, bool ok, const char *detail,
 			 problem->detail[0] == '\0' ? "" : ": ", problem->detail);
 	bk_common_report_check(host, name, false, text,
 						   problem->hint[0] == '\0' ? NULL : problem->hint);
-}
-
-static bool
-tick(void *arg, BkError *err)
-{
-	return bk_go_on(arg, err);
-}
-
-static void
-log_line(void *arg, const char *line)
-{
-	bk_log(arg, BK_LOG_INFO, "%s", line);
 }

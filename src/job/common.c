@@ -114,6 +114,18 @@ bk_common_need(const char *value, const char *name, BkError *err)
 	return bk_error(err, BK_STATE_BAD_ARGUMENT, "argument \"%s\" is missing", name);
 }
 
+bool
+bk_common_tick(void *host, BkError *err)
+{
+	return bk_go_on(host, err);
+}
+
+void
+bk_common_log_line(void *host, const char *line)
+{
+	bk_log(host, BK_LOG_INFO, "%s", line);
+}
+
 void
 bk_common_report_repository(const BkRepository *repo, const BkHost *host)
 {

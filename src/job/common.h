@@ -54,6 +54,13 @@ extern BkPgTarget bk_common_target(const BkRequest *request,
 /* Require an argument (22023 names it). */
 extern bool bk_common_need(const char *value, const char *name, BkError *err);
 
+/*
+ * Callbacks for child programs whose argument is the host: go on unless it
+ * wants to stop, and log a line of standard error.
+ */
+extern bool bk_common_tick(void *host, BkError *err);
+extern void bk_common_log_line(void *host, const char *line);
+
 /* Send the "repository" record. */
 extern void bk_common_report_repository(const BkRepository *repo,
 										const BkHost *host);

@@ -63,8 +63,6 @@ static bool replace_live(Restore *r, BkError *err);
 static void report(const Restore *r);
 static void clean_up(Restore *r);
 static bool forward(void *arg, const void *buf, size_t len, BkError *err);
-static bool tick(void *arg, BkError *err);
-static void log_line(void *arg, const char *line);
 
 bool
 bk_job_restore(const BkRequest *request, const BkHost *host, BkError *err)
@@ -211,9 +209,9 @@ load_archive(Restore *r, BkError *err)
 	BkDumpSpec	tool = {
 		.bindir = r->request->bindir,
 		.target = &target,
-		.tick = tick,
-		.log = log_line,
-		.arg = r,
+		.tick = bk_common_tick,
+		.log = bk_common_log_line,
+		.arg = (void *) r->host,
 	};
 	BkLoadSpec	spec = {
 		.tool = &tool,
@@ -380,26 +378,10 @@ forward(void *arg, const void *buf, size_t len, BkError *err)
 {
 	Restore    *r = arg;
 
-	if (!tick(r, err) || !bk_write(r->load, buf, len, err))
+	if (!bk_go_on(r->host, err) || !bk_write(r->load, buf, len, err))
 		return false;
 	r->done += len;
 	bk_progress(r->host, "restore", r->request->target, r->done,
 				r->manifest->plain_size);
 	return true;
-}
-
-static bool
-tick(void *arg, BkError *err)
-{
-	Restore    *r = arg;
-
-	return bk_go_on(r->host, err);
-}
-
-static void
-log_line(void *arg, const char *line)
-{
-	Restore    *r = arg;
-
-	bk_log(r->host, BK_LOG_INFO, "%s", line);
 }

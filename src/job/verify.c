@@ -56,8 +56,6 @@ static bool feed_lister(Verify *v, const void *buf, size_t len, BkError *err);
 static bool judge(Verify *v, const char *name, bool ok, const char *detail,
 				  BkError *err);
 static bool write_verdict(Verify *v, BkError *err);
-static bool tick(void *arg, BkError *err);
-static void log_line(void *arg, const char *line);
 
 bool
 bk_job_verify(const BkRequest *request, const BkHost *host, BkError *err)
@@ -252,9 +250,9 @@ open_lister(Verify *v, BkError *err)
 {
 	BkDumpSpec	tool = {
 		.bindir = v->request->bindir,
-		.tick = tick,
-		.log = log_line,
-		.arg = v,
+		.tick = bk_common_tick,
+		.log = bk_common_log_line,
+		.arg = (void *) v->host,
 	};
 	BkLoadSpec	spec = {.tool = &tool, .mode = BK_LOAD_LIST, .output_fd = -1};
 
@@ -349,20 +347,4 @@ write_verdict(Verify *v, BkError *err)
 		return false;
 	bk_common_report_backup(v->manifest, &verdict, v->host);
 	return true;
-}
-
-static bool
-tick(void *arg, BkError *err)
-{
-	Verify	   *v = arg;
-
-	return bk_go_on(v->host, err);
-}
-
-static void
-log_line(void *arg, const char *line)
-{
-	Verify	   *v = arg;
-
-	bk_log(v->host, BK_LOG_INFO, "%s", line);
 }
