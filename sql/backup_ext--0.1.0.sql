@@ -52,8 +52,12 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     problem text,
     PRIMARY KEY (repository, id)
 );
+CREATE INDEX backup_catalogue_data_newest ON @extschema@.backup_catalogue_data
+    (repository, database, started_at DESC NULLS LAST, id DESC);
 COMMENT ON TABLE @extschema@.backup_catalogue_data IS
 'backups as they were last seen in a repository';
+COMMENT ON INDEX @extschema@.backup_catalogue_data_newest IS
+'finds the newest backups of a database';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.repository IS 'URL of the repository';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.seen_at IS 'when this row was last compared with the repository';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.id IS 'id of the backup';
@@ -97,10 +101,18 @@ CREATE TABLE @extschema@.backup_run_data (
 );
 CREATE INDEX backup_run_data_open ON @extschema@.backup_run_data (run)
     WHERE state IN ('queued', 'running');
+CREATE INDEX backup_run_data_attempt ON @extschema@.backup_run_data
+    (database, requested_at DESC) WHERE verb = 'backup';
+CREATE INDEX backup_run_data_failure ON @extschema@.backup_run_data
+    (database, requested_at DESC) WHERE verb = 'backup' AND state IN ('failed', 'canceled');
 COMMENT ON TABLE @extschema@.backup_run_data IS
 'every run that a worker has begun or that could not be begun';
 COMMENT ON INDEX @extschema@.backup_run_data_open IS
 'finds the runs to close after a restart';
+COMMENT ON INDEX @extschema@.backup_run_data_attempt IS
+'finds the last attempt to back up a database';
+COMMENT ON INDEX @extschema@.backup_run_data_failure IS
+'finds the last of them that failed';
 COMMENT ON COLUMN @extschema@.backup_run_data.run IS 'number of the run';
 COMMENT ON COLUMN @extschema@.backup_run_data.verb IS 'what was to be done';
 COMMENT ON COLUMN @extschema@.backup_run_data.kind IS 'kind of backup, for a backup';
@@ -207,9 +219,9 @@ CREATE PROCEDURE @extschema@.backup_wait(run bigint, timeout interval DEFAULT NU
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'bk_wait';
 COMMENT ON PROCEDURE @extschema@.backup_wait(bigint, interval) IS
-'waits for the end of a run without holding a snapshot, and raises its error if it failed';
+'waits for the end of a run without holding a snapshot, and raises its error if it failed; called from a DO block or a procedure, it commits the transaction of its caller';
 
--- functions that serve the views
+-- functions that serve the views; settings cost more than a comparison does
 
 CREATE FUNCTION @extschema@.backup_run_slots(
     OUT run bigint,
@@ -235,13 +247,13 @@ CREATE FUNCTION @extschema@.backup_run_slots(
     OUT updated_at timestamptz,
     OUT pid integer
 ) RETURNS SETOF record
-LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE C VOLATILE ROWS 10 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_run_slots';
 COMMENT ON FUNCTION @extschema@.backup_run_slots() IS
 'runs that are in shared memory: queued, running, or not yet written to the history';
 
 CREATE FUNCTION @extschema@.backup_repository_is_current(url text) RETURNS boolean
-LANGUAGE C STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME', 'bk_repository_is_current';
 COMMENT ON FUNCTION @extschema@.backup_repository_is_current(text) IS
 'is this URL the present value of backup_ext.repository?';
@@ -255,20 +267,25 @@ COMMENT ON FUNCTION @extschema@.backup_installed() IS
 -- views
 
 CREATE VIEW @extschema@.backup_run AS
-    SELECT d.run, d.verb, d.kind, d.database, d.backup_id, d.state,
-        d.requested_by, d.requested_at, d.started_at, d.finished_at,
-        d.plain_size, d.stored_size, d.sqlstate,
-        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.message END AS message,
-        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.detail END AS detail,
-        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.hint END AS hint
-    FROM @extschema@.backup_run_data AS d
-    UNION ALL
+    -- read once, since a run may lose its slot between two looks
+    WITH slot AS MATERIALIZED (
+        SELECT * FROM @extschema@.backup_run_slots()
+    )
     SELECT s.run, s.verb, s.kind, s.database, s.backup_id, s.state,
         s.requested_by, s.requested_at, s.started_at, s.finished_at,
         s.plain_size, s.stored_size, s.sqlstate, s.message, s.detail, s.hint
-    FROM @extschema@.backup_run_slots() AS s
-    WHERE NOT EXISTS (SELECT FROM @extschema@.backup_run_data AS d
-                      WHERE d.run OPERATOR(pg_catalog.=) s.run);
+    FROM slot AS s
+    UNION ALL
+    -- a slot is newer than the row of its run, which is then left out
+    SELECT d.run, d.verb, d.kind, d.database, d.backup_id, d.state,
+        d.requested_by, d.requested_at, d.started_at, d.finished_at,
+        d.plain_size, d.stored_size, d.sqlstate,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.message END,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.detail END,
+        CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.hint END
+    FROM @extschema@.backup_run_data AS d
+    WHERE NOT EXISTS (SELECT FROM slot AS s
+                      WHERE s.run OPERATOR(pg_catalog.=) d.run);
 COMMENT ON VIEW @extschema@.backup_run IS
 'every attempt to do something, with its end';
 COMMENT ON COLUMN @extschema@.backup_run.run IS 'number of the run';
@@ -316,7 +333,20 @@ COMMENT ON COLUMN @extschema@.backup_progress.pid IS 'process id of its worker';
 CREATE VIEW @extschema@.backup_catalogue AS
     SELECT
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.repository END AS repository,
-        @extschema@.backup_repository_is_current(d.repository) AS current,
+        -- found once, by steps from each URL to the next; so an index can be used
+        d.repository OPERATOR(pg_catalog.=) COALESCE((
+            WITH RECURSIVE seen AS (
+                SELECT pg_catalog.min(f.repository) AS url
+                FROM @extschema@.backup_catalogue_data AS f
+                UNION ALL
+                SELECT (SELECT pg_catalog.min(f.repository)
+                        FROM @extschema@.backup_catalogue_data AS f
+                        WHERE f.repository OPERATOR(pg_catalog.>) p.url)
+                FROM seen AS p
+                WHERE p.url IS NOT NULL
+            )
+            SELECT p.url FROM seen AS p
+            WHERE @extschema@.backup_repository_is_current(p.url)), '') AS current,
         d.id, d.kind, d.database, d.content, d.state,
         d.started_at, d.finished_at, d.plain_size, d.stored_size,
         d.server_version, d.compression, d.objects,
@@ -381,94 +411,148 @@ BEGIN ATOMIC
     WHERE c.current
         AND ($1 IS NULL OR c.database = $1)
         AND ($2 IS NULL OR c.kind = $2)
-    ORDER BY c.started_at DESC, c.id DESC;
+    ORDER BY c.started_at DESC NULLS LAST, c.id DESC;
 END;
 COMMENT ON FUNCTION @extschema@.backup_list(text, text) IS
 'backups in the repository that is set now, as they were last seen, newest first';
 
 CREATE VIEW @extschema@.backup_status AS
-    WITH good AS (
-        SELECT DISTINCT ON (c.database) c.database, c.id, c.finished_at
-        FROM @extschema@.backup_catalogue AS c
-        WHERE c.current AND c.state OPERATOR(pg_catalog.=) 'good'
-        ORDER BY c.database, c.started_at DESC, c.id DESC
-    ), newest AS (
-        SELECT DISTINCT ON (c.database) c.database, c.id, c.state
-        FROM @extschema@.backup_catalogue AS c
-        WHERE c.current
-        ORDER BY c.database, c.started_at DESC, c.id DESC
-    ), total AS (
+    -- read once; an attempt that has just ended may not have its row yet
+    WITH slot AS MATERIALIZED (
+        SELECT s.run, s.database, s.state, s.requested_at, s.finished_at, s.message
+        FROM @extschema@.backup_run_slots() AS s
+        WHERE s.verb OPERATOR(pg_catalog.=) 'backup'
+    ),
+    -- a standby has only rows of them
+    open AS MATERIALIZED (
+        SELECT r.database
+        FROM @extschema@.backup_run AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.state IN ('queued', 'running')
+    ),
+    -- all backups count here, whatever they hold
+    total AS MATERIALIZED (
         SELECT c.database, pg_catalog.count(*) AS backups,
             pg_catalog.sum(c.plain_size)::bigint AS plain_size,
             pg_catalog.sum(c.stored_size)::bigint AS stored_size,
             pg_catalog.max(c.verified_at) AS verified_at
         FROM @extschema@.backup_catalogue AS c
-        WHERE c.current
+        WHERE c.current AND c.database IS NOT NULL
         GROUP BY c.database
-    ), attempt AS (
-        SELECT r.database, pg_catalog.max(r.requested_at) AS last_attempt_at,
-            pg_catalog.bool_or(r.state IN ('queued', 'running')) AS running
-        FROM @extschema@.backup_run AS r
-        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
-        GROUP BY r.database
-    ), ended AS (
-        SELECT DISTINCT ON (r.database) r.database, r.state, r.run
-        FROM @extschema@.backup_run AS r
-        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
-            AND r.state NOT IN ('queued', 'running')
-        ORDER BY r.database, r.run DESC
-    ), failure AS (
-        SELECT DISTINCT ON (r.database) r.database, r.finished_at, r.message
-        FROM @extschema@.backup_run AS r
-        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
-            AND r.state IN ('failed', 'canceled')
-        ORDER BY r.database, r.run DESC
-    ), verdict AS (
-        SELECT d.database,
-            CASE
-                WHEN n.state OPERATOR(pg_catalog.=) 'bad' THEN 'critical'
-                WHEN g.id IS NULL THEN 'critical'
-                WHEN e.state IN ('failed', 'canceled') THEN 'warning'
-                ELSE 'ok'
-            END AS state,
-            CASE
-                WHEN n.state OPERATOR(pg_catalog.=) 'bad'
-                    THEN pg_catalog.concat('The newest backup ', n.id, ' is bad.')
-                WHEN g.id IS NULL THEN 'There is no good backup.'
-                WHEN e.state IN ('failed', 'canceled')
-                    THEN pg_catalog.concat('The last attempt, run ', e.run, ', has ',
-                        CASE WHEN e.state OPERATOR(pg_catalog.=) 'failed' THEN 'failed.' ELSE 'been canceled.' END)
-                ELSE 'The last attempt made a good backup.'
-            END AS reason
-        FROM (SELECT t.database FROM total AS t
-              UNION SELECT a.database FROM attempt AS a) AS d
-            LEFT JOIN good AS g ON g.database OPERATOR(pg_catalog.=) d.database
-            LEFT JOIN newest AS n ON n.database OPERATOR(pg_catalog.=) d.database
-            LEFT JOIN ended AS e ON e.database OPERATOR(pg_catalog.=) d.database
-        WHERE d.database IS NOT NULL
+    ),
+    -- a database that was dropped matters as long as it has a backup; a name
+    -- has another collation, and the indexes would not serve it
+    name AS (
+        SELECT t.database FROM total AS t
+        UNION
+        SELECT d.datname::text COLLATE pg_catalog."default"
+        FROM pg_catalog.pg_database AS d
     )
-    SELECT v.database, v.state, v.reason,
+    SELECT n.database,
+        CASE
+            WHEN b.state OPERATOR(pg_catalog.=) 'bad' THEN 'critical'
+            WHEN g.id IS NULL THEN 'critical'
+            WHEN e.state IN ('failed', 'canceled') THEN 'warning'
+            ELSE 'ok'
+        END AS state,
+        CASE
+            WHEN b.state OPERATOR(pg_catalog.=) 'bad'
+                THEN pg_catalog.concat('The newest backup ', b.id, ' is bad.')
+            WHEN g.id IS NULL THEN 'There is no good backup.'
+            WHEN e.state IN ('failed', 'canceled')
+                THEN pg_catalog.concat('The last attempt, run ', e.run, ', has ',
+                    CASE WHEN e.state OPERATOR(pg_catalog.=) 'failed' THEN 'failed.' ELSE 'been canceled.' END)
+            ELSE 'The last attempt made a good backup.'
+        END AS reason,
         g.finished_at AS last_success_at,
         pg_catalog.now() OPERATOR(pg_catalog.-) g.finished_at AS last_success_age,
         g.id AS last_success_id,
-        a.last_attempt_at,
+        a.requested_at AS last_attempt_at,
         f.finished_at AS last_failure_at,
         f.message AS last_failure,
         t.plain_size, t.stored_size,
         COALESCE(t.backups, 0) AS backups,
         t.verified_at,
-        COALESCE(a.running, false) AS running
-    FROM verdict AS v
-        LEFT JOIN good AS g ON g.database OPERATOR(pg_catalog.=) v.database
-        LEFT JOIN total AS t ON t.database OPERATOR(pg_catalog.=) v.database
-        LEFT JOIN attempt AS a ON a.database OPERATOR(pg_catalog.=) v.database
-        LEFT JOIN failure AS f ON f.database OPERATOR(pg_catalog.=) v.database;
+        EXISTS (SELECT FROM open AS o
+                WHERE o.database OPERATOR(pg_catalog.=) n.database) AS running
+    FROM name AS n
+        LEFT JOIN total AS t ON t.database OPERATOR(pg_catalog.=) n.database
+        -- each of these reads the first entries of an index;
+        -- the newest good backup: the schema or the data alone is none
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.finished_at
+            FROM @extschema@.backup_catalogue AS c
+            WHERE c.current AND c.database OPERATOR(pg_catalog.=) n.database
+                AND c.content OPERATOR(pg_catalog.=) 'all'
+                AND c.state OPERATOR(pg_catalog.=) 'good'
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS g ON true
+        -- the newest backup, which may be one that cannot be read
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.state
+            FROM @extschema@.backup_catalogue AS c
+            WHERE c.current AND c.database OPERATOR(pg_catalog.=) n.database
+                AND (c.content IS NULL OR c.content OPERATOR(pg_catalog.=) 'all')
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS b ON true
+        -- the last attempt
+        LEFT JOIN LATERAL (
+            (SELECT r.requested_at
+             FROM @extschema@.backup_run_data AS r
+             WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+                AND r.database OPERATOR(pg_catalog.=) n.database
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+            UNION ALL
+            SELECT s.requested_at
+            FROM slot AS s
+            WHERE s.database OPERATOR(pg_catalog.=) n.database
+            ORDER BY requested_at DESC
+            LIMIT 1
+        ) AS a ON true
+        -- the last attempt that has ended
+        LEFT JOIN LATERAL (
+            (SELECT r.run, r.state, r.requested_at
+             FROM @extschema@.backup_run_data AS r
+             WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+                AND r.database OPERATOR(pg_catalog.=) n.database
+                AND r.state NOT IN ('queued', 'running')
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+            UNION ALL
+            SELECT s.run, s.state, s.requested_at
+            FROM slot AS s
+            WHERE s.database OPERATOR(pg_catalog.=) n.database
+                AND s.state NOT IN ('queued', 'running')
+            ORDER BY requested_at DESC
+            LIMIT 1
+        ) AS e ON true
+        -- the last attempt that has failed
+        LEFT JOIN LATERAL (
+            (SELECT r.requested_at, r.finished_at,
+                CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN r.message END AS message
+             FROM @extschema@.backup_run_data AS r
+             WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+                AND r.database OPERATOR(pg_catalog.=) n.database
+                AND r.state IN ('failed', 'canceled')
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+            UNION ALL
+            SELECT s.requested_at, s.finished_at, s.message
+            FROM slot AS s
+            WHERE s.database OPERATOR(pg_catalog.=) n.database
+                AND s.state IN ('failed', 'canceled')
+            ORDER BY requested_at DESC
+            LIMIT 1
+        ) AS f ON true
+    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_status IS
-'one row, with a verdict, for each database that has a backup or for which one was tried';
+'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried';
 COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database';
-COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok';
+COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';
-COMMENT ON COLUMN @extschema@.backup_status.last_success_at IS 'when the newest good backup was complete';
+COMMENT ON COLUMN @extschema@.backup_status.last_success_at IS 'when the newest good backup, of schema and data, was complete';
 COMMENT ON COLUMN @extschema@.backup_status.last_success_age IS 'time since then: the number to watch';
 COMMENT ON COLUMN @extschema@.backup_status.last_success_id IS 'id of the newest good backup';
 COMMENT ON COLUMN @extschema@.backup_status.last_attempt_at IS 'when a backup was last asked for';

@@ -76,7 +76,7 @@ RESET ROLE;
 INSERT INTO "Odd Name".backup_run_data
     (run, verb, kind, database, state, requested_by, requested_at, finished_at,
      sqlstate, message, detail, hint)
-VALUES (-1, 'backup', 'logical', 'regress_none', 'failed', 'regress',
+VALUES (-1, 'backup', 'logical', 'template1', 'failed', 'regress',
     '2026-11-21 10:15:00+00', '2026-11-21 10:16:00+00', '58030', 'm', 'd', 'h');
 GRANT SELECT ON "Odd Name".backup_run, "Odd Name".backup_status TO regress_backup_plain;
 GRANT EXECUTE ON FUNCTION "Odd Name".backup_run_slots(),
@@ -84,12 +84,12 @@ GRANT EXECUTE ON FUNCTION "Odd Name".backup_run_slots(),
 SET ROLE regress_backup_plain;
 SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;
 SELECT database, state, reason, last_failure FROM "Odd Name".backup_status
-WHERE database = 'regress_none';
+WHERE database = 'template1';
 RESET ROLE;
 SET ROLE regress_backup_monitor;
 SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;
 SELECT database, state, reason, last_failure FROM "Odd Name".backup_status
-WHERE database = 'regress_none';
+WHERE database = 'template1';
 RESET ROLE;
 
 -- settings: no unknown ones, and a URL is for superusers

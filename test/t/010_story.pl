@@ -150,6 +150,26 @@ IPC::Run::run([ 'pg_restore', '--data-only', '--exit-on-error', '-d', $node->con
 $node->safe_psql('shop_empty', 'REFRESH MATERIALIZED VIEW best_sellers');
 $node->same_rows('shop_empty', $node, 'shop', 'schema and data together have all rows');
 
+# --- what the verdict rests on
+
+$node->safe_psql('postgres', 'CREATE DATABASE verdict');
+my $verdict_sql = "SELECT state, reason, last_success_id, backups FROM backup_status WHERE database = 'verdict'";
+my $partial = $node->backup_now('verdict', q{content => 'schema'});
+my $rows = $node->backup_now('verdict', q{content => 'data'});
+is($node->safe_psql('postgres', $verdict_sql), 'critical|There is no good backup.||2',
+	'the schema alone and the data alone are no good backup');
+my $whole = $node->backup_now('verdict');
+is($node->safe_psql('postgres', $verdict_sql), "ok|The last attempt made a good backup.|$whole|3",
+	'schema and data are one');
+my $later = $node->backup_now('verdict', q{content => 'schema'});
+is($node->safe_psql('postgres', $verdict_sql), "ok|The last attempt made a good backup.|$whole|4",
+	'a later backup of the schema does not take its place');
+$node->safe_psql('postgres', 'DROP DATABASE verdict');
+is($node->safe_psql('postgres', $verdict_sql), "ok|The last attempt made a good backup.|$whole|4",
+	'a database that was dropped is shown while it has backups');
+$node->safe_psql('postgres', "SELECT backup_delete('$_', force => true)") foreach $partial, $rows, $whole, $later;
+is($node->safe_psql('postgres', $verdict_sql), '', 'and no longer when it has none');
+
 # --- every codec
 
 my %suffix = (none => '', lz4 => '.lz4', gzip => '.gz', zstd => '.zst');
