@@ -153,9 +153,14 @@ bk_argument_similar_database(const char *name)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		char	   *other = NameStr(((Form_pg_database) GETSTRUCT(tuple))->datname);
-		int			found = varstr_levenshtein_less_equal(name, strlen(name),
-														  other, strlen(other),
-														  1, 1, 1, distance, true);
+		int			found;
+
+		/* it may be in the encoding of another database */
+		if (!pg_verifymbstr(other, strlen(other), true))
+			continue;
+		found = varstr_levenshtein_less_equal(name, strlen(name),
+											  other, strlen(other),
+											  1, 1, 1, distance, true);
 
 		/* a name of few letters is similar to every other one */
 		if (found < distance && found < (int) strlen(name) / 2 + 1)

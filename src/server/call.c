@@ -107,14 +107,20 @@ bk_call_queue(BkRun *request, bool wait, BkOutcome *problem)
 	return slot;
 }
 
+/* The sequence is new after DROP EXTENSION, while older runs are still here. */
 static int64
 bk_call_next_number(void)
 {
 	BkInstallation installation;
+	Oid			sequence;
+	int64		number;
 
 	bk_installation_find(&installation);
-	return nextval_internal(get_relname_relid("backup_run_number",
-											  installation.schema_oid), false);
+	sequence = get_relname_relid("backup_run_number", installation.schema_oid);
+	do
+		number = nextval_internal(sequence, false);
+	while (bk_shared_has(number));
+	return number;
 }
 
 /* Returns false if the time was over before the run was. */
@@ -192,7 +198,8 @@ bk_call_show_notices(BkWatch *watch)
 			&run->notices[watch->notices_shown % BK_NOTICES];
 
 		ereport(notice->warning ? WARNING : NOTICE,
-				(errmsg_internal("%s", notice->text)));
+				(errmsg_internal("%s", notice->text),
+				 notice->hint[0] != '\0' ? errhint("%s", notice->hint) : 0));
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "server/catalogue.h"
+#include "server/compat.h"
 #include "server/installation.h"
 
 #define BK_RUN_COLUMNS 17
@@ -40,6 +41,7 @@ static const char *const bk_session_settings[][2] =
 	{"lock_timeout", "30s"},
 	{"statement_timeout", "0"},
 	{"idle_in_transaction_session_timeout", "0"},
+	BK_TRANSACTION_TIMEOUT_OFF
 	{"default_transaction_read_only", "off"},
 	{"default_transaction_isolation", "read committed"},
 	{"synchronous_commit", "off"},
@@ -49,17 +51,26 @@ static const char *const bk_session_settings[][2] =
 
 /* --- the statements --- */
 
+/*
+ * The number of a run may have been used before, if the sequence was set back:
+ * then nothing of the old row stays. That a run is queued is said by somebody
+ * who may be late, and must not hide what its worker has said.
+ */
 static const char bk_sql_write_run[] =
-"INSERT INTO %s.backup_run_data (run, verb, kind, database, backup_id, state,"
+"INSERT INTO %s.backup_run_data AS r (run, verb, kind, database, backup_id, state,"
 " requested_by, requested_at, started_at, finished_at, plain_size, stored_size,"
 " sqlstate, message, detail, hint, result)"
 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
 " $13, $14, $15, $16, $17::pg_catalog.jsonb)"
-" ON CONFLICT (run) DO UPDATE SET backup_id = excluded.backup_id,"
-" state = excluded.state, finished_at = excluded.finished_at,"
+" ON CONFLICT (run) DO UPDATE SET verb = excluded.verb,"
+" kind = excluded.kind, database = excluded.database,"
+" backup_id = excluded.backup_id, state = excluded.state,"
+" requested_by = excluded.requested_by, requested_at = excluded.requested_at,"
+" started_at = excluded.started_at, finished_at = excluded.finished_at,"
 " plain_size = excluded.plain_size, stored_size = excluded.stored_size,"
 " sqlstate = excluded.sqlstate, message = excluded.message,"
-" detail = excluded.detail, hint = excluded.hint, result = excluded.result";
+" detail = excluded.detail, hint = excluded.hint, result = excluded.result"
+" WHERE excluded.state <> 'queued' OR r.requested_at <> excluded.requested_at";
 
 static const char bk_sql_close_lost_runs[] =
 "UPDATE %s.backup_run_data SET state = 'failed', sqlstate = $1, message = $2,"
@@ -109,6 +120,7 @@ static const char bk_sql_remove_unseen[] =
 static MemoryContext bk_catalogue_begin(void);
 static void bk_catalogue_commit(MemoryContext caller);
 static void bk_catalogue_execute(const char *statement, BkValues *values);
+static char *bk_catalogue_first_table(const char *statement);
 static void bk_values_add(BkValues *values, Oid type, Datum value, bool is_null);
 static void bk_values_add_text(BkValues *values, const char *text);
 static void bk_values_add_time(BkValues *values, TimestampTz time);
@@ -247,6 +259,24 @@ bk_catalogue_remove_unseen(const char *url, TimestampTz since)
 	bk_catalogue_commit(caller);
 }
 
+void
+bk_catalogue_catch(BkOutcome *outcome, MemoryContext context)
+{
+	ErrorData  *error;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	error_context_stack = NULL;
+	EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	MemoryContextSwitchTo(context);
+	bk_outcome_from_error(outcome, error);
+	FreeErrorData(error);
+	RESUME_INTERRUPTS();
+}
+
 /* --- one transaction --- */
 
 /* Returns the memory context that bk_catalogue_commit is to bring back. */
@@ -272,21 +302,21 @@ bk_catalogue_commit(MemoryContext caller)
 	MemoryContextSwitchTo(caller);
 }
 
-/* Puts the schema wherever the statement has "%s", and executes it. */
+/*
+ * Puts the schema wherever the statement has "%s", and executes it as the owner
+ * of its first table.
+ */
 static void
 bk_catalogue_execute(const char *statement, BkValues *values)
 {
 	BkInstallation installation;
+	BkActor		before;
 	StringInfoData sql;
 	const char *part = statement;
 	const char *place;
 	int			code;
 
-	bk_installation_find(&installation);
-	if (!installation.found)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"backup_ext\" is not installed in this database any more")));
+	bk_installation_need(&installation);
 	initStringInfo(&sql);
 	while ((place = strstr(part, "%s")) != NULL)
 	{
@@ -296,11 +326,23 @@ bk_catalogue_execute(const char *statement, BkValues *values)
 	}
 	appendStringInfoString(&sql, part);
 
+	bk_installation_act(&installation, bk_catalogue_first_table(statement),
+						&before);
 	code = SPI_execute_with_args(sql.data, values->count, values->types,
 								 values->values, values->nulls, false, 0);
+	bk_installation_act_end(&before);
 	if (code < 0)
 		elog(ERROR, "catalogue statement failed: %s", SPI_result_code_string(code));
 	CommandCounterIncrement();
+}
+
+/* The table that a statement is about is the first thing in the schema. */
+static char *
+bk_catalogue_first_table(const char *statement)
+{
+	const char *name = strstr(statement, "%s.") + strlen("%s.");
+
+	return pnstrdup(name, strspn(name, "abcdefghijklmnopqrstuvwxyz_"));
 }
 
 /* --- values --- */

@@ -54,4 +54,10 @@ extern void bk_catalogue_remove_backup(const char *url, const char *id);
 /* Takes out the backups that a sync, begun at the given time, has not seen. */
 extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since);
 
+/*
+ * For PG_CATCH: logs the error, ends the transaction that it broke, makes the
+ * context current, and takes the error as an outcome.
+ */
+extern void bk_catalogue_catch(BkOutcome *outcome, MemoryContext context);
+
 #endif							/* BK_SERVER_CATALOGUE_H */

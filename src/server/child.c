@@ -29,7 +29,12 @@
 
 #define BK_CHILD_LINE_MAX (1024 * 1024)
 #define BK_CHILD_LOG_LINE_MAX 4096
-#define BK_CHILD_GRACE_MS 500	/* from SIGTERM to SIGKILL */
+/*
+ * From SIGTERM to SIGKILL: long enough to drop a database that is half
+ * restored, and short where the server itself wants to stop.
+ */
+#define BK_CHILD_GRACE_MS (10 * 1000)
+#define BK_CHILD_SHUTDOWN_MS 500
 #define BK_CHILD_POLL_MS 10
 #define BK_CHILD_READ_SIZE 8192
 #define BK_CHILD_READS 16		/* of one pipe before others get their turn */
@@ -462,10 +467,10 @@ bk_child_stop(BkChild *child)
 	if (child->pid != 0)
 	{
 		kill(-child->pid, SIGTERM);
-		if (!bk_child_await_end(child, BK_CHILD_GRACE_MS))
+		if (!bk_child_await_end(child, BK_CHILD_SHUTDOWN_MS))
 		{
 			kill(-child->pid, SIGKILL);
-			bk_child_await_end(child, BK_CHILD_GRACE_MS);
+			bk_child_await_end(child, BK_CHILD_SHUTDOWN_MS);
 		}
 	}
 	bk_child_close_pipe(&child->out);

@@ -29,6 +29,13 @@
 /* 18 renamed its own word for this, and moved it to the front */
 #define BK_NORETURN __attribute__((noreturn))
 
+/* 17 can limit the time of a transaction, which would end a worker */
+#if PG_VERSION_NUM >= 170000
+#define BK_TRANSACTION_TIMEOUT_OFF {"transaction_timeout", "0"},
+#else
+#define BK_TRANSACTION_TIMEOUT_OFF
+#endif
+
 /* 17 ties a set to a resource owner; ours is freed by hand in every version */
 #if PG_VERSION_NUM >= 170000
 #define BkCreateWaitEventSet(nevents) CreateWaitEventSet(NULL, (nevents))

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -34,6 +35,8 @@ static void bk_event_hello(BkReport *report, Jsonb *event);
 static void bk_event_progress(BkReport *report, Jsonb *event);
 static void bk_event_repository(BkReport *report, Jsonb *event);
 static void bk_event_backup(BkReport *report, Jsonb *event);
+static void bk_event_put_new_backup(BkReport *report, const char *id,
+									Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
@@ -57,6 +60,8 @@ static const BkEventType bk_event_types[] =
 
 static Jsonb *bk_event_parse(char *line, int length);
 static char *bk_event_to_server(char *line, int length);
+static void bk_event_convert(unsigned char *line, int length,
+							 unsigned char *text);
 static void bk_event_dispatch(BkReport *report, Jsonb *event);
 static void bk_event_violation(const char *reason, const char *what) BK_NORETURN;
 static JsonbValue *bk_event_member(Jsonb *event, const char *name,
@@ -157,20 +162,61 @@ bk_event_parse(char *line, int length)
 	return event;
 }
 
-/* Conversions between encodings are looked up in catalogs. */
+/*
+ * Conversions between encodings are looked up in catalogs. A character that
+ * this database does not have, say in a name that is part of a message, must
+ * not cost the whole line.
+ */
 static char *
 bk_event_to_server(char *line, int length)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *text;
 
-	if (GetDatabaseEncoding() == PG_UTF8)
+	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
 		return pg_any_to_server(line, length, PG_UTF8);
+	pg_verify_mbstr(PG_UTF8, line, length, false);
+	text = palloc(length * MAX_CONVERSION_GROWTH + 2);
 	StartTransactionCommand();
-	text = MemoryContextStrdup(caller, pg_any_to_server(line, length, PG_UTF8));
+	bk_event_convert((unsigned char *) line, length, (unsigned char *) text);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
 	return text;
+}
+
+/* Converts valid UTF-8, with "?" for each character that cannot be converted. */
+static void
+bk_event_convert(unsigned char *line, int length, unsigned char *text)
+{
+	int			encoding = GetDatabaseEncoding();
+	Oid			conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+
+	if (!OidIsValid(conversion))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("there is no conversion from UTF8 to %s",
+						GetDatabaseEncodingName())));
+	*text = '\0';
+	while (length > 0)
+	{
+		int			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+														 line, length, text,
+														 length * MAX_CONVERSION_GROWTH + 2,
+														 true);
+
+		text += strlen((char *) text);
+		line += done;
+		length -= done;
+		if (length > 0)
+		{
+			int			skipped = Min(pg_utf_mblen(line), length);
+
+			*text++ = '?';
+			*text = '\0';
+			line += skipped;
+			length -= skipped;
+		}
+	}
 }
 
 static void
@@ -260,15 +306,39 @@ bk_event_backup(BkReport *report, Jsonb *event)
 {
 	char	   *id = bk_event_id(event);
 
-	bk_catalogue_put_backup(report->url, event);
 	report->backups++;
-	if (strcmp(report->verb, "backup") == 0)
+	if (strcmp(report->verb, "backup") != 0)
 	{
-		bk_shared_set_backup(report->slot, id,
-							 bk_event_number(event, "plain_size", -1),
-							 bk_event_number(event, "stored_size", -1));
-		bk_text_copy(report->result, sizeof(report->result), id);
+		bk_catalogue_put_backup(report->url, event);
+		return;
 	}
+	bk_shared_set_backup(report->slot, id,
+						 bk_event_number(event, "plain_size", -1),
+						 bk_event_number(event, "stored_size", -1));
+	bk_text_copy(report->result, sizeof(report->result), id);
+	bk_event_put_new_backup(report, id, event);
+}
+
+/* The new backup is in the repository, whatever happens to its row here. */
+static void
+bk_event_put_new_backup(BkReport *report, const char *id, Jsonb *event)
+{
+	MemoryContext context = CurrentMemoryContext;
+	BkOutcome	outcome;
+
+	PG_TRY();
+	{
+		bk_catalogue_put_backup(report->url, event);
+	}
+	PG_CATCH();
+	{
+		bk_catalogue_catch(&outcome, context);
+		bk_shared_add_notice(report->slot, true,
+							 psprintf("backup \"%s\" is good but not in the catalogue: %s",
+									  id, outcome.message),
+							 "Run backup_sync() when the cause is removed.");
+	}
+	PG_END_TRY();
 }
 
 /* Keeps the line for the run's row, built anew from its known members. */
@@ -300,7 +370,8 @@ bk_event_restored(BkReport *report, Jsonb *event)
 				 bk_event_needed_text(event, "database"));
 	if (kept_as != NULL)
 		bk_shared_add_notice(report->slot, false,
-							 psprintf("the replaced database is kept as \"%s\"", kept_as));
+							 psprintf("the replaced database is kept as \"%s\"", kept_as),
+							 NULL);
 }
 
 static void
@@ -316,7 +387,7 @@ bk_event_notice(BkReport *report, Jsonb *event)
 
 	bk_shared_add_notice(report->slot,
 						 level != NULL && strcmp(level, "warning") == 0,
-						 bk_event_needed_text(event, "message"));
+						 bk_event_needed_text(event, "message"), NULL);
 }
 
 static void

@@ -73,6 +73,8 @@ bk_restore(PG_FUNCTION_ARGS)
 	bk_text_copy(run->database, sizeof(run->database), target);
 	bk_text_copy(run->backup_id, sizeof(run->backup_id), id);
 	bk_request_add_text(run, "id", id);
+	if (replace)
+		bk_ready_require_replaceable();
 	bk_request_add_text(run, "target", target);
 	bk_request_add_bool(run, "replace", replace);
 	bk_request_add_bool(run, "no_owner", no_owner);
@@ -112,7 +114,7 @@ bk_cancel(PG_FUNCTION_ARGS)
 
 	bk_argument_needed(fcinfo, 0, "run");
 	run = PG_GETARG_INT64(0);
-	bk_ready_require_preloaded();
+	bk_ready_require_home();
 	if (bk_shared_cancel(run))
 		PG_RETURN_BOOL(true);
 	ereport(WARNING,

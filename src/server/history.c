@@ -7,7 +7,6 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
@@ -71,29 +70,24 @@ static void
 bk_history_query(const char *format, int64 run)
 {
 	BkInstallation installation;
+	BkActor		before;
 	const char *place = strstr(format, "%s");
 	char	   *sql;
 	SPIPlanPtr	plan;
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(run)};
-	Oid			user;
-	int			context;
 	int			code = SPI_ERROR_ARGUMENT;
 
-	bk_installation_find(&installation);
+	bk_installation_need(&installation);
 	sql = psprintf("%.*s%s%s", (int) (place - format), format,
 				   installation.schema, place + 2);
 
-	/* an error brings the user back by itself, at the end of the transaction */
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(installation.owner,
-						   context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
+	bk_installation_act(&installation, "backup_run_data", &before);
 	plan = SPI_prepare(sql, 1, types);
 	if (plan != NULL)
 		code = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
 									InvalidSnapshot, true, false, 0);
-	SetUserIdAndSecContext(user, context);
+	bk_installation_act_end(&before);
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "history query failed: %s", SPI_result_code_string(code));
 }

@@ -8,13 +8,20 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "server/installation.h"
+
+static Oid	bk_installation_table_owner(const BkInstallation *installation,
+										const char *table);
 
 void
 bk_installation_find(BkInstallation *installation)
@@ -39,7 +46,6 @@ bk_installation_find(BkInstallation *installation)
 
 		installation->found = schema != NULL;
 		installation->schema_oid = row->extnamespace;
-		installation->owner = row->extowner;
 		if (schema != NULL)
 			snprintf(installation->schema, sizeof(installation->schema), "%s",
 					 quote_identifier(schema));
@@ -49,4 +55,53 @@ bk_installation_find(BkInstallation *installation)
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
+}
+
+void
+bk_installation_need(BkInstallation *installation)
+{
+	bk_installation_find(installation);
+	if (!installation->found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"backup_ext\" is not installed in this database any more")));
+}
+
+void
+bk_installation_act(const BkInstallation *installation, const char *table,
+					BkActor *before)
+{
+	Oid			owner = bk_installation_table_owner(installation, table);
+
+	GetUserIdAndSecContext(&before->user, &before->context);
+	SetUserIdAndSecContext(owner,
+						   before->context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_NOFORCE_RLS);
+	before->guc_level = NewGUCNestLevel();
+}
+
+void
+bk_installation_act_end(const BkActor *before)
+{
+	AtEOXact_GUC(false, before->guc_level);
+	SetUserIdAndSecContext(before->user, before->context);
+}
+
+/* The owner of the extension may be another one. */
+static Oid
+bk_installation_table_owner(const BkInstallation *installation,
+							const char *table)
+{
+	HeapTuple	tuple = SearchSysCache2(RELNAMENSP, CStringGetDatum(table),
+										ObjectIdGetDatum(installation->schema_oid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" of extension \"backup_ext\" is missing", table)));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }

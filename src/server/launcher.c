@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -26,8 +28,11 @@
 #include "server/shared.h"
 
 #define BK_LAUNCHER_LOOK_MS 100 /* while a worker is starting or ending */
+#define BK_START_RETRY_MS 1000	/* while no place is free for a worker */
+#define BK_START_PATIENCE_MS 10000	/* how long a run waits for such a place */
 #define BK_RECORDER_RETRY_MS 5000
 #define BK_RECORDER_RETRY_MAX_MS 60000
+#define BK_SWEEP_RETRY_MAX_MS (60 * 60 * 1000)	/* nobody waits for it */
 #define BK_LAUNCHER_RESTART_S 5
 
 /* A worker that was asked for and whose process has not ended yet. */
@@ -41,18 +46,25 @@ typedef struct BkRunWorker
 typedef struct BkLauncher
 {
 	BkRunWorker workers[BK_SLOTS];
+	TimestampTz start_not_before;	/* 0: there are places, as far as we know */
 	BackgroundWorkerHandle *recorder;	/* set while there is one */
 	TimestampTz recorder_not_before;
 	int			recorder_pause_ms;
+	bool		recorder_only_sweeps;	/* there was no other need of the last one */
 } BkLauncher;
 
 static void bk_launcher_start_runs(BkLauncher *launcher);
 static BkRunWorker *bk_launcher_free_entry(BkLauncher *launcher);
-static void bk_launcher_start_run(BkRunWorker *worker, int slot);
+static bool bk_launcher_start_run(BkRunWorker *worker, int slot);
+static void bk_launcher_put_back(int slot, const BkRun *run);
 static void bk_launcher_look_at_workers(BkLauncher *launcher);
+static bool bk_launcher_has_lost(const BkRunWorker *worker, const BkRun *run);
 static bool bk_launcher_is_running(const BkRunWorker *worker);
 static void bk_launcher_keep_recorder(BkLauncher *launcher);
+static void bk_launcher_hurry_recorder(BkLauncher *launcher);
 static long bk_launcher_timeout(BkLauncher *launcher);
+static bool bk_launcher_is_busy(BkLauncher *launcher);
+static long bk_launcher_until(TimestampTz time);
 static bool bk_launcher_start_worker(const char *name, const char *function,
 									 int slot, int64 run,
 									 BackgroundWorkerHandle **handle);
@@ -82,7 +94,7 @@ bk_launcher_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
-	launcher.recorder_pause_ms = BK_RECORDER_RETRY_MS;
+	bk_launcher_hurry_recorder(&launcher);
 	bk_shared_launcher_attach();
 
 	while (!ShutdownRequestPending)
@@ -104,6 +116,7 @@ bk_launcher_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			bk_launcher_hurry_recorder(&launcher);
 		}
 	}
 
@@ -111,15 +124,26 @@ bk_launcher_main(Datum arg)
 	proc_exit(1);
 }
 
+/* When there is no place for one worker, there is none for the next. */
 static void
 bk_launcher_start_runs(BkLauncher *launcher)
 {
 	BkRunWorker *worker;
 	int			slot;
 
-	while ((worker = bk_launcher_free_entry(launcher)) != NULL &&
+	if (GetCurrentTimestamp() < launcher->start_not_before)
+		return;
+	launcher->start_not_before = 0;
+	while (launcher->start_not_before == 0 &&
+		   (worker = bk_launcher_free_entry(launcher)) != NULL &&
 		   (slot = bk_shared_next(bk_setting_max_runs)) >= 0)
-		bk_launcher_start_run(worker, slot);
+	{
+		if (!bk_launcher_start_run(worker, slot))
+			launcher->start_not_before =
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BK_START_RETRY_MS);
+		else if (launcher->recorder_only_sweeps)
+			bk_launcher_hurry_recorder(launcher);
+	}
 }
 
 /*
@@ -139,34 +163,51 @@ bk_launcher_free_entry(BkLauncher *launcher)
 	return NULL;
 }
 
-/* A run that cannot start fails at once: its caller must not wait for luck. */
-static void
+static bool
 bk_launcher_start_run(BkRunWorker *worker, int slot)
 {
 	BkRun	   *run = palloc(sizeof(BkRun));
-	BkOutcome	outcome;
 	char		name[BGW_MAXLEN];
+	bool		started;
 
 	bk_shared_read(slot, run);
 	worker->slot = slot;
 	worker->run = run->run;
 	snprintf(name, sizeof(name), "backup_ext run " INT64_FORMAT, run->run);
-	if (!bk_launcher_start_worker(name, "bk_run_main", slot, run->run,
-								  &worker->handle))
-	{
-		bk_outcome_fail(&outcome, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-						"no background worker is free for run " INT64_FORMAT, run->run);
-		bk_outcome_detail(&outcome, "All %d places of \"max_worker_processes\" are taken.",
-						  max_worker_processes);
-		bk_outcome_hint(&outcome, "Raise \"max_worker_processes\" and restart the server: ALTER SYSTEM SET max_worker_processes = %d;",
-						max_worker_processes + bk_setting_max_runs + 2);
-		bk_outcome_report(&outcome, LOG);
-		bk_shared_finish(slot, &outcome, false);
-	}
+	started = bk_launcher_start_worker(name, "bk_run_main", slot, run->run,
+									   &worker->handle);
+	if (!started)
+		bk_launcher_put_back(slot, run);
 	pfree(run);
+	return started;
 }
 
-/* Fails the runs whose worker ended before it could take its run over. */
+/*
+ * Parallel queries can take all places for a moment. A run waits a little for
+ * one, and then fails: its caller must not wait for luck.
+ */
+static void
+bk_launcher_put_back(int slot, const BkRun *run)
+{
+	BkOutcome	outcome;
+
+	if (!TimestampDifferenceExceeds(run->tried_at, GetCurrentTimestamp(),
+									BK_START_PATIENCE_MS))
+	{
+		bk_shared_put_back(slot);
+		return;
+	}
+	bk_outcome_fail(&outcome, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+					"no background worker is free for run " INT64_FORMAT, run->run);
+	bk_outcome_detail(&outcome, "All %d places of \"max_worker_processes\" are taken.",
+					  max_worker_processes);
+	bk_outcome_hint(&outcome, "Raise \"max_worker_processes\" and restart the server: ALTER SYSTEM SET max_worker_processes = %d;",
+					max_worker_processes + bk_setting_max_runs + 2);
+	bk_outcome_report(&outcome, LOG);
+	bk_shared_finish(slot, &outcome, false);
+}
+
+/* Fails the runs that their worker has left open. */
 static void
 bk_launcher_look_at_workers(BkLauncher *launcher)
 {
@@ -181,15 +222,31 @@ bk_launcher_look_at_workers(BkLauncher *launcher)
 		if (worker->handle == NULL || !bk_launcher_has_stopped(&worker->handle))
 			continue;
 		if (!bk_shared_read(worker->slot, run) ||
-			run->run != worker->run || run->state != BK_RUN_STARTING)
+			!bk_launcher_has_lost(worker, run))
 			continue;
-		bk_outcome_fail(&outcome, ERRCODE_INSUFFICIENT_RESOURCES,
-						"the worker of run " INT64_FORMAT " could not start", run->run);
+		if (run->state == BK_RUN_RUNNING)
+			bk_outcome_fail(&outcome, ERRCODE_ADMIN_SHUTDOWN,
+							"the worker of run " INT64_FORMAT " was ended", run->run);
+		else
+			bk_outcome_fail(&outcome, ERRCODE_INSUFFICIENT_RESOURCES,
+							"the worker of run " INT64_FORMAT " could not start", run->run);
 		bk_outcome_hint(&outcome, "The server log says why.");
 		bk_outcome_report(&outcome, LOG);
 		bk_shared_finish(worker->slot, &outcome, false);
 	}
 	pfree(run);
+}
+
+/*
+ * Is this run, whose worker has stopped, nobody's any more? After a restart of
+ * the launcher a run can have been asked for twice: one of the two has it.
+ */
+static bool
+bk_launcher_has_lost(const BkRunWorker *worker, const BkRun *run)
+{
+	if (run->run != worker->run || run->state == BK_RUN_DONE)
+		return false;
+	return run->state != BK_RUN_RUNNING || kill(run->worker_pid, 0) != 0;
 }
 
 /* Is the run of this worker at work, so that there is nothing to look for? */
@@ -209,16 +266,19 @@ static void
 bk_launcher_keep_recorder(BkLauncher *launcher)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	bool		only_sweeps = !bk_shared_needs_recorder();
 
 	if (launcher->recorder != NULL &&
 		!bk_launcher_has_stopped(&launcher->recorder))
 		return;
-	if (!bk_shared_needs_recorder())
+	if (only_sweeps && bk_shared_is_swept())
 	{
-		launcher->recorder_pause_ms = BK_RECORDER_RETRY_MS;
-		launcher->recorder_not_before = 0;
+		bk_launcher_hurry_recorder(launcher);
 		return;
 	}
+	if (launcher->recorder_only_sweeps && !only_sweeps)
+		bk_launcher_hurry_recorder(launcher);
+	launcher->recorder_only_sweeps = only_sweeps;
 	if (now < launcher->recorder_not_before)
 		return;
 	bk_launcher_start_worker("backup_ext recorder", "bk_recorder_main", 0, 0,
@@ -226,27 +286,55 @@ bk_launcher_keep_recorder(BkLauncher *launcher)
 	launcher->recorder_not_before =
 		TimestampTzPlusMilliseconds(now, launcher->recorder_pause_ms);
 	launcher->recorder_pause_ms = Min(launcher->recorder_pause_ms * 2,
+									  only_sweeps ? BK_SWEEP_RETRY_MAX_MS :
 									  BK_RECORDER_RETRY_MAX_MS);
+}
+
+/* Forgets that earlier recorders were in vain: something has changed. */
+static void
+bk_launcher_hurry_recorder(BkLauncher *launcher)
+{
+	launcher->recorder_pause_ms = BK_RECORDER_RETRY_MS;
+	launcher->recorder_not_before = 0;
+	launcher->recorder_only_sweeps = false;
 }
 
 /* Returns the time until the next look in milliseconds; -1: none is needed. */
 static long
 bk_launcher_timeout(BkLauncher *launcher)
 {
+	bool		starts = launcher->start_not_before != 0;
+	bool		records = bk_shared_needs_recorder() || !bk_shared_is_swept();
+
+	if (bk_launcher_is_busy(launcher))
+		return BK_LAUNCHER_LOOK_MS;
+	if (starts && records)
+		return Min(bk_launcher_until(launcher->start_not_before),
+				   bk_launcher_until(launcher->recorder_not_before));
+	if (starts)
+		return bk_launcher_until(launcher->start_not_before);
+	return records ? bk_launcher_until(launcher->recorder_not_before) : -1;
+}
+
+/* Is a worker starting or ending? */
+static bool
+bk_launcher_is_busy(BkLauncher *launcher)
+{
 	int			i;
 
-	if (launcher->recorder != NULL)
-		return BK_LAUNCHER_LOOK_MS;
 	for (i = 0; i < BK_SLOTS; i++)
 	{
 		if (launcher->workers[i].handle != NULL &&
 			!bk_launcher_is_running(&launcher->workers[i]))
-			return BK_LAUNCHER_LOOK_MS;
+			return true;
 	}
-	if (!bk_shared_needs_recorder())
-		return -1;
-	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-										   launcher->recorder_not_before);
+	return launcher->recorder != NULL;
+}
+
+static long
+bk_launcher_until(TimestampTz time)
+{
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), time);
 }
 
 static bool

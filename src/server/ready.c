@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -30,6 +31,7 @@ static bool bk_ready_writable(BkOutcome *problem);
 static bool bk_ready_unlocked(BkOutcome *problem);
 static bool bk_ready_workers(BkOutcome *problem);
 static bool bk_ready_is_own_exclusive(const LockInstanceData *lock);
+static bool bk_ready_is_own_shared(const LockInstanceData *lock);
 
 static const BkCondition bk_conditions[] =
 {
@@ -65,11 +67,51 @@ bk_ready_require(void)
 }
 
 void
-bk_ready_require_preloaded(void)
+bk_ready_require_replaceable(void)
+{
+	LockData   *locks;
+	int			i;
+
+	bk_ready_require();
+	locks = GetLockStatusData();
+	for (i = 0; i < locks->nelements; i++)
+	{
+		if (bk_ready_is_own_shared(&locks->locks[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot replace a database while this transaction holds a lock on what all databases share"),
+					 errdetail("The transaction has changed a database, a role, or another shared object."),
+					 errhint("Run COMMIT first.")));
+	}
+}
+
+/*
+ * What this transaction has changed in a shared catalog may be a row that the
+ * run must change too, and nobody would see that each waits for the other.
+ */
+static bool
+bk_ready_is_own_shared(const LockInstanceData *lock)
+{
+	const LOCKTAG *tag = &lock->locktag;
+	LOCKMASK	changing = LOCKBIT_ON(ShareUpdateExclusiveLock) |
+		LOCKBIT_ON(ShareLock) | LOCKBIT_ON(ShareRowExclusiveLock) |
+		LOCKBIT_ON(ExclusiveLock) | LOCKBIT_ON(AccessExclusiveLock);
+
+	if (lock->pid != MyProcPid || tag->locktag_field1 != InvalidOid)
+		return false;
+	if (tag->locktag_type == LOCKTAG_RELATION)
+		return (lock->holdMask & (changing | LOCKBIT_ON(RowExclusiveLock))) != 0;
+	return tag->locktag_type == LOCKTAG_OBJECT &&
+		tag->locktag_field2 == DatabaseRelationId &&
+		(lock->holdMask & changing) != 0;
+}
+
+void
+bk_ready_require_home(void)
 {
 	BkOutcome	problem;
 
-	if (!bk_ready_preloaded(&problem))
+	if (!bk_ready_preloaded(&problem) || !bk_ready_home(&problem))
 		bk_outcome_report(&problem, ERROR);
 }
 
@@ -229,18 +271,24 @@ bk_ready_is_own_exclusive(const LockInstanceData *lock)
 		 get_rel_persistence(relation) != RELPERSISTENCE_TEMP);
 }
 
-/* The launcher, the recorder and each run need a place. */
+/*
+ * The launcher, the recorder and each run need a place, and all others may be
+ * taken by parallel queries for a moment: a run waits for that, and may fail.
+ */
 static bool
 bk_ready_workers(BkOutcome *problem)
 {
-	int			needed = bk_setting_max_runs + 2;
+	int			own = bk_setting_max_runs + 2;
+	int			needed = own + max_parallel_workers;
 
 	if (max_worker_processes >= needed)
 		return true;
 	bk_outcome_fail(problem, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-					"\"max_worker_processes\" is %d, but backup_ext alone may need %d",
+					"\"max_worker_processes\" is %d, but backup_ext and parallel queries may need %d",
 					max_worker_processes, needed);
+	bk_outcome_detail(problem, "The extension may need %d, and \"max_parallel_workers\" is %d.",
+					  own, max_parallel_workers);
 	bk_outcome_hint(problem, "Run this and restart the server: ALTER SYSTEM SET max_worker_processes = %d;",
-					needed + 8);
+					needed + 1);
 	return false;
 }

@@ -21,8 +21,11 @@ extern const BkCondition *bk_ready_conditions(void);
 /* Raises an error for the first needed condition that does not hold. */
 extern void bk_ready_require(void);
 
-/* Raises an error unless the library was preloaded. */
-extern void bk_ready_require_preloaded(void);
+/* As bk_ready_require, and the caller must not keep a database from being replaced. */
+extern void bk_ready_require_replaceable(void);
+
+/* Raises an error unless the library was preloaded and this is the home database. */
+extern void bk_ready_require_home(void);
 
 /* Is this session in the home database? */
 extern bool bk_ready_is_home(void);

@@ -1,9 +1,9 @@
 /*
  * recorder.c
  *	  A short-lived worker that the launcher starts for rows which no run's
- *	  worker can write: of runs whose worker could not start or was ended, and
- *	  of those that an earlier life of the server left open. If it fails, the
- *	  launcher tries again later.
+ *	  worker can write: of runs that wait for a place, or whose worker could
+ *	  not start or was ended, and of those that an earlier life of the server
+ *	  left open. If it fails, the launcher tries again later.
  */
 #include "postgres.h"
 
@@ -40,8 +40,7 @@ bk_recorder_main(Datum arg)
 	}
 	for (slot = 0; slot < BK_SLOTS; slot++)
 	{
-		if (bk_shared_read(slot, run) &&
-			run->state == BK_RUN_DONE && !run->recorded)
+		if (bk_shared_read(slot, run) && bk_run_needs_recorder(run))
 			bk_recorder_record(slot, run, installed);
 	}
 }
@@ -52,5 +51,8 @@ bk_recorder_record(int slot, const BkRun *run, bool installed)
 {
 	if (installed)
 		bk_catalogue_write_run(run, NULL);
-	bk_shared_set_recorded(slot);
+	if (run->state == BK_RUN_DONE)
+		bk_shared_set_recorded(slot);
+	else
+		bk_shared_set_row_written(slot, run->run);
 }

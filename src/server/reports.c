@@ -129,8 +129,8 @@ bk_wait(PG_FUNCTION_ARGS)
 	bk_argument_needed(fcinfo, 0, "run");
 	run = PG_GETARG_INT64(0);
 	until = bk_wait_until(fcinfo);
-	bk_ready_require_preloaded();
-	if (!IsA(fcinfo->context, CallContext) ||
+	bk_ready_require_home();
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		((CallContext *) fcinfo->context)->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),

@@ -39,7 +39,8 @@ typedef struct BkWork
 	BkOutcome	outcome;
 	TimestampTz program_started_at;
 	int			log_lines;		/* that were relayed */
-	bool		finished;		/* the slot is no longer ours */
+	bool		concluded;		/* the outcome is known, whatever comes */
+	bool		finished;		/* the slot is not ours, yet or any more */
 } BkWork;
 
 static BkWork *bk_work_new(int slot);
@@ -49,7 +50,6 @@ static void bk_work_do(BkWork *work);
 static void bk_work_relay(BkWork *work);
 static void bk_work_succeed(BkWork *work);
 static bool bk_work_record(BkWork *work);
-static void bk_work_catch(BkOutcome *outcome, MemoryContext context);
 static void bk_work_refresh(BkWork *work);
 static void bk_work_on_event(void *arg, char *line, int length);
 static void bk_work_on_log(void *arg, const char *line);
@@ -66,11 +66,13 @@ bk_run_main(Datum arg)
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 
-	/* take the run over before anything can fail */
-	if (!bk_shared_attach(DatumGetInt32(arg), run))
-		return;
+	/* once the run is taken over, nothing may fail before it can be given up */
 	work = bk_work_new(DatumGetInt32(arg));
 	before_shmem_exit(bk_work_abandon, PointerGetDatum(work));
+	if (!bk_shared_attach(work->slot, run))
+		return;
+	work->finished = false;
+	bk_work_refresh(work);
 
 	BackgroundWorkerInitializeConnection(bk_setting_database, NULL, 0);
 	bk_catalogue_prepare_session();
@@ -85,7 +87,7 @@ bk_work_new(int slot)
 	work->slot = slot;
 	work->child.out.fd = -1;
 	work->child.err.fd = -1;
-	bk_work_refresh(work);
+	work->finished = true;
 	return work;
 }
 
@@ -102,9 +104,12 @@ bk_work_abandon(int code, Datum arg)
 	bk_child_stop(&work->child);
 	if (work->finished)
 		return;
-	bk_outcome_fail(&work->outcome, ERRCODE_ADMIN_SHUTDOWN,
-					"the worker of run " INT64_FORMAT " was ended", work->run.run);
-	bk_outcome_hint(&work->outcome, "The server log says why.");
+	if (!work->concluded)
+	{
+		bk_outcome_fail(&work->outcome, ERRCODE_ADMIN_SHUTDOWN,
+						"the worker of run " INT64_FORMAT " was ended", work->run.run);
+		bk_outcome_hint(&work->outcome, "The server log says why.");
+	}
 	work->finished = true;
 	bk_shared_finish(work->slot, &work->outcome, false);
 }
@@ -122,9 +127,10 @@ bk_work_carry_out(BkWork *work)
 	}
 	PG_CATCH();
 	{
-		bk_work_catch(&work->outcome, context);
+		bk_catalogue_catch(&work->outcome, context);
 	}
 	PG_END_TRY();
+	work->concluded = true;
 	bk_child_stop(&work->child);
 	recorded = bk_work_record(work);
 	work->finished = true;
@@ -156,6 +162,16 @@ bk_work_do(BkWork *work)
 								  bk_request_line(&work->run, &work->repository));
 	CommitTransactionCommand();
 
+	/* it may have been canceled while the worker came to life */
+	bk_work_refresh(work);
+	if (work->run.cancel)
+	{
+		bk_outcome_fail(&work->outcome, ERRCODE_QUERY_CANCELED,
+						"run " INT64_FORMAT " was canceled before it started",
+						work->run.run);
+		return;
+	}
+
 	/* let the program work */
 	work->program_started_at = GetCurrentTimestamp();
 	bk_child_start(&work->child, request);
@@ -167,7 +183,8 @@ bk_work_do(BkWork *work)
 					   &work->outcome);
 	if (work->outcome.ok)
 		bk_work_succeed(work);
-	else
+	work->concluded = true;
+	if (!work->outcome.ok)
 		ereport(LOG,
 				(errmsg("run " INT64_FORMAT " failed: %s",
 						work->run.run, work->outcome.message),
@@ -219,29 +236,10 @@ bk_work_record(BkWork *work)
 	}
 	PG_CATCH();
 	{
-		bk_work_catch(&ignored, context);
+		bk_catalogue_catch(&ignored, context);
 	}
 	PG_END_TRY();
 	return recorded;
-}
-
-/* Logs the error that was caught, and takes it as an outcome. */
-static void
-bk_work_catch(BkOutcome *outcome, MemoryContext context)
-{
-	ErrorData  *error;
-
-	HOLD_INTERRUPTS();
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	error_context_stack = NULL;
-	EmitErrorReport();
-	FlushErrorState();
-	AbortCurrentTransaction();
-	MemoryContextSwitchTo(context);
-	bk_outcome_from_error(outcome, error);
-	FreeErrorData(error);
-	RESUME_INTERRUPTS();
 }
 
 static void

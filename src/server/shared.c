@@ -39,6 +39,7 @@ static void bk_shared_startup_hook(void);
 static void bk_shared_launcher_detach(int code, Datum arg);
 static int	bk_shared_find(int64 run);
 static void bk_shared_finish_locked(BkSlot *slot, const BkOutcome *outcome);
+static void bk_shared_finish_canceled(BkSlot *slot);
 static void bk_shared_free_if_unneeded(BkSlot *slot);
 
 /* --- memory --- */
@@ -122,6 +123,17 @@ bk_shared_queue(const BkRun *run)
 	return i < BK_SLOTS ? i : -1;
 }
 
+bool
+bk_shared_has(int64 run)
+{
+	bool		found;
+
+	LWLockAcquire(bk_shared->lock, LW_SHARED);
+	found = bk_shared_find(run) >= 0;
+	LWLockRelease(bk_shared->lock);
+	return found;
+}
+
 int
 bk_shared_join(int64 run)
 {
@@ -168,13 +180,7 @@ bk_shared_cancel(int64 run)
 		if (slot->worker_latch != NULL)
 			SetLatch(slot->worker_latch);
 		if (slot->run.state == BK_RUN_QUEUED)
-		{
-			BkOutcome	outcome;
-
-			bk_outcome_fail(&outcome, ERRCODE_QUERY_CANCELED,
-							"run " INT64_FORMAT " was canceled before it started", run);
-			bk_shared_finish_locked(slot, &outcome);
-		}
+			bk_shared_finish_canceled(slot);
 	}
 	LWLockRelease(bk_shared->lock);
 	bk_shared_wake_launcher();
@@ -257,9 +263,27 @@ bk_shared_next(int limit)
 	if (at_work >= limit)
 		oldest = -1;
 	if (oldest >= 0)
-		bk_shared->slots[oldest].run.state = BK_RUN_STARTING;
+	{
+		BkRun	   *run = &bk_shared->slots[oldest].run;
+
+		run->state = BK_RUN_STARTING;
+		if (run->tried_at == 0)
+			run->tried_at = GetCurrentTimestamp();
+	}
 	LWLockRelease(bk_shared->lock);
 	return oldest;
+}
+
+void
+bk_shared_put_back(int slot)
+{
+	BkSlot	   *own = &bk_shared->slots[slot];
+
+	LWLockAcquire(bk_shared->lock, LW_EXCLUSIVE);
+	own->run.state = BK_RUN_QUEUED;
+	if (own->run.cancel)
+		bk_shared_finish_canceled(own);
+	LWLockRelease(bk_shared->lock);
 }
 
 /* --- for workers and the launcher --- */
@@ -305,7 +329,8 @@ bk_shared_set_backup(int slot, const char *backup_id,
 }
 
 void
-bk_shared_add_notice(int slot, bool warning, const char *text)
+bk_shared_add_notice(int slot, bool warning, const char *text,
+					 const char *hint)
 {
 	BkRun	   *run = &bk_shared->slots[slot].run;
 	BkNotice   *notice;
@@ -314,6 +339,7 @@ bk_shared_add_notice(int slot, bool warning, const char *text)
 	notice = &run->notices[run->notice_count % BK_NOTICES];
 	notice->warning = warning;
 	bk_text_copy(notice->text, sizeof(notice->text), text);
+	bk_text_copy(notice->hint, sizeof(notice->hint), hint != NULL ? hint : "");
 	run->notice_count++;
 	LWLockRelease(bk_shared->lock);
 	ConditionVariableBroadcast(&bk_shared->slots[slot].changed);
@@ -338,19 +364,32 @@ bk_shared_set_recorded(int slot)
 	LWLockRelease(bk_shared->lock);
 }
 
+void
+bk_shared_set_row_written(int slot, int64 run)
+{
+	LWLockAcquire(bk_shared->lock, LW_EXCLUSIVE);
+	if (bk_shared->slots[slot].run.run == run)
+		bk_shared->slots[slot].run.row_written = true;
+	LWLockRelease(bk_shared->lock);
+}
+
+bool
+bk_run_needs_recorder(const BkRun *run)
+{
+	return (run->state == BK_RUN_DONE && !run->recorded) ||
+		(run->state == BK_RUN_QUEUED && !run->row_written);
+}
+
 bool
 bk_shared_needs_recorder(void)
 {
-	bool		needed;
+	bool		needed = false;
 	int			i;
 
 	LWLockAcquire(bk_shared->lock, LW_SHARED);
-	needed = !bk_shared->swept;
 	for (i = 0; i < BK_SLOTS; i++)
 	{
-		BkRun	   *run = &bk_shared->slots[i].run;
-
-		if (run->state == BK_RUN_DONE && !run->recorded)
+		if (bk_run_needs_recorder(&bk_shared->slots[i].run))
 			needed = true;
 	}
 	LWLockRelease(bk_shared->lock);
@@ -401,6 +440,18 @@ bk_shared_finish_locked(BkSlot *slot, const BkOutcome *outcome)
 	slot->worker_latch = NULL;
 	ConditionVariableBroadcast(&slot->changed);
 	bk_shared_free_if_unneeded(slot);
+}
+
+/* Ends a run that no worker has. */
+static void
+bk_shared_finish_canceled(BkSlot *slot)
+{
+	BkOutcome	outcome;
+
+	bk_outcome_fail(&outcome, ERRCODE_QUERY_CANCELED,
+					"run " INT64_FORMAT " was canceled before it started",
+					slot->run.run);
+	bk_shared_finish_locked(slot, &outcome);
 }
 
 static void

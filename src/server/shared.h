@@ -42,6 +42,7 @@ typedef struct BkNotice
 {
 	bool		warning;
 	char		text[512];
+	char		hint[128];		/* empty if there is none */
 } BkNotice;
 
 typedef struct BkRun
@@ -50,6 +51,7 @@ typedef struct BkRun
 	BkRunState	state;
 	bool		cancel;			/* somebody wants it to stop */
 	bool		recorded;		/* its final row is written, or never can be */
+	bool		row_written;	/* so is its first one, if it had to wait */
 	int			waiters;
 	char		verb[16];
 	char		kind[16];
@@ -57,6 +59,7 @@ typedef struct BkRun
 	char		backup_id[BK_ID_SIZE];	/* may be empty */
 	char		requested_by[NAMEDATALEN];
 	TimestampTz requested_at;
+	TimestampTz tried_at;		/* first try to start it; 0: none yet */
 	TimestampTz started_at;		/* 0: not yet, as finished_at */
 	TimestampTz finished_at;
 	int			worker_pid;
@@ -82,6 +85,9 @@ extern const char *bk_run_state_name(const BkRun *run);
 
 /* Queues a copy of *run and wakes the launcher. Returns its slot; -1: all taken. */
 extern int	bk_shared_queue(const BkRun *run);
+
+/* Has a slot a run of this number? */
+extern bool bk_shared_has(int64 run);
 
 /* Starts to wait for a run by number. Returns its slot; -1: it has none. */
 extern int	bk_shared_join(int64 run);
@@ -115,6 +121,9 @@ extern void bk_shared_wake_launcher(void);
 /* Moves the oldest queued run to starting if fewer than limit are at work; -1: none. */
 extern int	bk_shared_next(int limit);
 
+/* Moves a starting run back to queued; it may have been canceled meanwhile. */
+extern void bk_shared_put_back(int slot);
+
 /* --- for workers and the launcher --- */
 
 /* Takes over a starting run; false if it is not there to be taken. */
@@ -127,8 +136,9 @@ extern void bk_shared_set_progress(int slot, const BkProgress *progress);
 extern void bk_shared_set_backup(int slot, const char *backup_id,
 								 int64 plain_size, int64 stored_size);
 
-/* Hands a message to those who wait for the run. */
-extern void bk_shared_add_notice(int slot, bool warning, const char *text);
+/* Hands a message to those who wait for the run; hint may be NULL. */
+extern void bk_shared_add_notice(int slot, bool warning, const char *text,
+								 const char *hint);
 
 /* Finishes a run and wakes those who wait for it. */
 extern void bk_shared_finish(int slot, const BkOutcome *outcome, bool recorded);
@@ -136,7 +146,13 @@ extern void bk_shared_finish(int slot, const BkOutcome *outcome, bool recorded);
 /* Marks the row of a finished run as written. */
 extern void bk_shared_set_recorded(int slot);
 
-/* Is there a row to write for the recorder: of a run, or of an earlier server life? */
+/* Marks the row of a queued run as written, if the slot still has that run. */
+extern void bk_shared_set_row_written(int slot, int64 run);
+
+/* Is a row of this run left to the recorder? */
+extern bool bk_run_needs_recorder(const BkRun *run);
+
+/* Is there a run whose row is left to the recorder? */
 extern bool bk_shared_needs_recorder(void);
 
 /* Have rows that an earlier server life left open been closed? */
