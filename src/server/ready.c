@@ -272,23 +272,20 @@ bk_ready_is_own_exclusive(const LockInstanceData *lock)
 }
 
 /*
- * The launcher, the recorder and each run need a place, and all others may be
- * taken by parallel queries for a moment: a run waits for that, and may fail.
+ * The launcher, the recorder and each run need a place. Parallel queries may
+ * take the others for a moment; a run waits for that.
  */
 static bool
 bk_ready_workers(BkOutcome *problem)
 {
-	int			own = bk_setting_max_runs + 2;
-	int			needed = own + max_parallel_workers;
+	int			needed = bk_setting_max_runs + 2;
 
 	if (max_worker_processes >= needed)
 		return true;
 	bk_outcome_fail(problem, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-					"\"max_worker_processes\" is %d, but backup_ext and parallel queries may need %d",
+					"\"max_worker_processes\" is %d, but backup_ext alone may need %d",
 					max_worker_processes, needed);
-	bk_outcome_detail(problem, "The extension may need %d, and \"max_parallel_workers\" is %d.",
-					  own, max_parallel_workers);
 	bk_outcome_hint(problem, "Run this and restart the server: ALTER SYSTEM SET max_worker_processes = %d;",
-					needed + 1);
+					needed + max_parallel_workers + 1);
 	return false;
 }

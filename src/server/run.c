@@ -14,6 +14,7 @@
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -256,6 +257,8 @@ bk_work_on_event(void *arg, char *line, int length)
 	BkWork	   *work = arg;
 
 	bk_report_take(&work->report, line, length);
+	/* a wait for a lock may have taken the news that the program has ended */
+	SetLatch(MyLatch);
 }
 
 static void

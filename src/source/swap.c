@@ -25,6 +25,7 @@ static const char end_sessions_sql[] =
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
 	" WHERE datname = $1 AND pid <> pg_backend_pid()";
 
+static bool name_taken(const char *name, BkError *err);
 static bool end_sessions(BkPg *helper, const char *database, BkError *err);
 static char *rename_sql(BkPg *pg, const char *from, const char *to);
 
@@ -70,7 +71,7 @@ bk_swap_rename(BkPg *pg, BkPg *helper, const char *from, const char *to,
 			(done || (end_sessions(helper, from, err) &&
 					  bk_go_on(host, err)));
 	if (ok)
-		return bk_pg_finish_async(pg, err);
+		return bk_pg_finish_async(pg, err) || name_taken(to, err);
 	bk_pg_cancel_async(pg);
 	return false;
 }
@@ -100,6 +101,14 @@ bk_swap_run(BkPg *pg, BkPg *helper, const BkSwap *swap, const BkHost *host,
 	}
 	bk_json_free(properties);
 	return ok;
+}
+
+/* Of two that take a name at the same moment, one hears of the index only. */
+static bool
+name_taken(const char *name, BkError *err)
+{
+	return bk_error_is(err, BK_STATE_DUP_KEY) &&
+		bk_error(err, BK_STATE_DUP_DATABASE, "database \"%s\" already exists", name);
 }
 
 static bool
