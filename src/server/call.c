@@ -87,7 +87,7 @@ bk_call_join(int64 run, TimestampTz until, BkOutcome *outcome)
 	return true;
 }
 
-/* Returns the slot, which then waits for this session; -1: there is a problem. */
+/* Returns the slot, which then waits for this backend; -1: there is a problem. */
 static int
 bk_call_queue(BkRun *request, bool wait, BkOutcome *problem)
 {
@@ -159,7 +159,7 @@ bk_call_is_over(BkWatch *watch)
 }
 
 /*
- * Called when this session is torn out of its wait. Its run is stopped, and
+ * Called when this backend is torn out of its wait. Its run is stopped, and
  * given a moment, so that nothing works any more when the user has the prompt.
  */
 static void

@@ -27,7 +27,7 @@ extern void bk_ready_require_replaceable(void);
 /* Raises an error unless the library was preloaded and this is the home database. */
 extern void bk_ready_require_home(void);
 
-/* Is this session in the home database? */
+/* Is this backend in the home database? */
 extern bool bk_ready_is_home(void);
 
 /* Returns the statements that make this database the home. */
