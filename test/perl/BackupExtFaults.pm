@@ -311,6 +311,19 @@ sub wait_process
 	return $found[0];
 }
 
+# Like wait_process, but a program that has come and gone unseen is no failure.
+sub glimpse_process
+{
+	my ($self, $name) = @_;
+	my $end = time() + 2;
+	while (time() <= $end)
+	{
+		my @found = $self->processes($name);
+		return $found[0] if @found;
+	}
+	return;
+}
+
 # Waits until none of the programs is there any more.
 sub wait_no_process
 {

@@ -342,7 +342,7 @@ for my $round (1 .. 15)
 		delete => "SELECT backup_delete('$sample')",
 	}->{$verb};
 	my $session = $server->begin($call);
-	my $agent = $server->wait_process('pg_backup_ext');
+	my $agent = $server->glimpse_process('pg_backup_ext');
 	usleep(1_000_000 * rand($duration)) if $agent;
 	kill 'KILL', $agent if $agent;
 	my (undef, undef, $err) = BackupExtFaults::end($session);
