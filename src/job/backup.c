@@ -249,18 +249,17 @@ store_globals(Backup *b, BkError *err)
 {
 	BkDumpSpec	spec = dump_spec(b);
 	BkReader   *reader;
-	char	   *super;
+	bool		super;
 	char		buf[8192];
 	size_t		got = 1;
 	bool		ok;
 
 	/* Only superusers can read passwords. */
-	if (!bk_pg_value(b->control, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user",
-					 NULL, &super, err) ||
+	if (!bk_pg_has(b->control, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = current_user",
+				   NULL, &super, err) ||
 		!begin_stream(b, BK_STREAM_GLOBALS, err))
 		return false;
-	reader = bk_dump_globals_open(&spec, strcmp(super, "t") == 0, err);
-	free(super);
+	reader = bk_dump_globals_open(&spec, super, err);
 	ok = reader != NULL;
 	while (ok && got > 0)
 		ok = bk_read(reader, buf, sizeof(buf), &got, err) &&

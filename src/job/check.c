@@ -124,18 +124,17 @@ check_versions(const BkHost *host, int dump_major, int server)
 static bool
 check_rights(BkPg *pg, const BkHost *host, BkError *err)
 {
-	char	   *super;
+	bool		super;
 
-	if (!bk_pg_value(pg, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user",
-					 NULL, &super, err))
+	if (!bk_pg_has(pg, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = current_user",
+				   NULL, &super, err))
 		return false;
-	if (strcmp(super, "t") == 0)
+	if (super)
 		bk_common_report_check(host, "rights", true, "superuser", NULL);
 	else
 		bk_common_report_check(host, "rights", false,
 							   "not a superuser: passwords of roles are not backed up, and tables may be unreadable",
 							   "Set backup_ext.role to a superuser, or leave it empty.");
-	free(super);
 	return true;
 }
 

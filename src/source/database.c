@@ -37,8 +37,6 @@ static const char position_sql[] =
 static void add_option(BkPg *pg, BkBuf *sql, const char *option,
 					   const BkJson *identity, const char *key);
 static void add_locale(BkPg *pg, BkBuf *sql, const BkJson *identity);
-static bool tablespace_exists(BkPg *pg, const char *name, bool *exists,
-							  BkError *err);
 
 BkJson *
 bk_database_identity(BkPg *pg, BkError *err)
@@ -59,16 +57,17 @@ bk_database_create(BkPg *pg, const char *name, const BkJson *identity,
 	const char *tablespace = bk_json_string(bk_json_get(identity, "tablespace"), NULL);
 	char	   *quoted = bk_pg_identifier(pg, name);
 	bool		has_tablespace = false;
-	char	   *super = NULL;
+	bool		super = false;
 	BkBuf		sql;
 	bool		ok;
 
 	if (quoted == NULL)
 		return bk_error_memory(err);
-	ok = bk_pg_value(pg, "SELECT rolsuper FROM pg_roles WHERE rolname = session_user",
-					 NULL, &super, err) &&
+	ok = bk_pg_has(pg, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = session_user",
+				   NULL, &super, err) &&
 		(tablespace == NULL ||
-		 tablespace_exists(pg, tablespace, &has_tablespace, err));
+		 bk_pg_has(pg, "SELECT 1 FROM pg_tablespace WHERE spcname = $1",
+				   tablespace, &has_tablespace, err));
 
 	bk_buf_init(&sql);
 	bk_buf_printf(&sql, "CREATE DATABASE %s TEMPLATE template0", quoted);
@@ -82,12 +81,11 @@ bk_database_create(BkPg *pg, const char *name, const BkJson *identity,
 		free(space);
 	}
 	/* A limit does not bind superusers; others could not restore past it. */
-	if (super != NULL && strcmp(super, "t") == 0)
+	if (super)
 		bk_buf_append_string(&sql, " CONNECTION LIMIT 0");
 	ok = ok && bk_buf_check(&sql, err) && bk_pg_run(pg, sql.data, err);
 	bk_buf_free(&sql);
 	free(quoted);
-	free(super);
 	return ok;
 }
 
@@ -107,14 +105,8 @@ bk_database_drop(BkPg *pg, const char *name, BkError *err)
 bool
 bk_database_exists(BkPg *pg, const char *name, bool *exists, BkError *err)
 {
-	char	   *value;
-	bool		ok;
-
-	ok = bk_pg_value(pg, "SELECT count(*) FROM pg_database WHERE datname = $1",
-					 name, &value, err);
-	*exists = ok && strcmp(value, "0") != 0;
-	free(value);
-	return ok;
+	return bk_pg_has(pg, "SELECT 1 FROM pg_database WHERE datname = $1", name,
+					 exists, err);
 }
 
 /* OPTION 'value', or nothing where the identity has none. */
@@ -157,17 +149,4 @@ add_locale(BkPg *pg, BkBuf *sql, const BkJson *identity)
 	}
 	else
 		bk_buf_append_string(sql, " LOCALE_PROVIDER libc");
-}
-
-static bool
-tablespace_exists(BkPg *pg, const char *name, bool *exists, BkError *err)
-{
-	char	   *value;
-	bool		ok;
-
-	ok = bk_pg_value(pg, "SELECT count(*) FROM pg_tablespace WHERE spcname = $1",
-					 name, &value, err);
-	*exists = ok && strcmp(value, "0") != 0;
-	free(value);
-	return ok;
 }

@@ -103,6 +103,10 @@ extern bool bk_pg_finish_async(BkPg *pg, BkError *err);
  */
 extern void bk_pg_cancel_async(BkPg *pg);
 
+/* Does a query with one parameter, or none (NULL), give any row? */
+extern bool bk_pg_has(BkPg *pg, const char *sql, const char *parameter,
+					  bool *has, BkError *err);
+
 /*
  * Run a query that gives one JSON object as text. The caller frees it; NULL on
  * failure.

@@ -114,16 +114,13 @@ bk_property_apply(BkPg *pg, const char *name, const BkJson *properties,
 static bool
 check_role(BkPg *pg, const char *role, BkError *err)
 {
-	char	   *count;
 	bool		exists;
 
 	if (role == NULL)
 		return true;
-	if (!bk_pg_value(pg, "SELECT count(*) FROM pg_roles WHERE rolname = $1",
-					 role, &count, err))
+	if (!bk_pg_has(pg, "SELECT 1 FROM pg_roles WHERE rolname = $1", role,
+				   &exists, err))
 		return false;
-	exists = strcmp(count, "0") != 0;
-	free(count);
 	if (exists)
 		return true;
 	bk_error(err, BK_STATE_NO_OBJECT, "role \"%s\" does not exist", role);

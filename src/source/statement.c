@@ -52,6 +52,18 @@ bk_pg_value(BkPg *pg, const char *sql, const char *parameter, char **value,
 	return ok;
 }
 
+bool
+bk_pg_has(BkPg *pg, const char *sql, const char *parameter, bool *has,
+		  BkError *err)
+{
+	const char *values[1] = {parameter};
+	BkPgRows   *rows = bk_pg_query(pg, sql, parameter != NULL, values, err);
+
+	*has = rows != NULL && bk_pg_count(rows) > 0;
+	bk_pg_free(rows);
+	return rows != NULL;
+}
+
 BkJson *
 bk_pg_json(BkPg *pg, const char *sql, const char *parameter, BkError *err)
 {
