@@ -80,6 +80,28 @@ bk_folder_mount(int fd, const char *path)
 	return mount;
 }
 
+int
+bk_folder_object(int root, const char *key, int flags, struct stat *status)
+{
+	int			fd = bk_file_open(root, key, flags, 0);
+
+	*status = (struct stat) {0};
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, status) == 0 && S_ISREG(status->st_mode))
+		return fd;
+	close(fd);
+	errno = S_ISDIR(status->st_mode) ? ENOENT : EINVAL;
+	return -1;
+}
+
+/* A file where the key wants a folder means: no such object. */
+bool
+bk_folder_is_missing(int code)
+{
+	return code == ENOENT || code == ENOTDIR;
+}
+
 /* The path of the URL, decoded, without slashes at its end. */
 static char *
 path_of_url(const char *url, BkError *err)

@@ -1,12 +1,13 @@
 /*
  * folder.h
  *	  Which folder a file URL names, and whether a repository may be there.
- *	  Used by posix.c only.
+ *	  Used by the posix store only.
  */
 #ifndef BK_STORAGE_FOLDER_H
 #define BK_STORAGE_FOLDER_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "core/error.h"
 
@@ -23,5 +24,15 @@ extern int	bk_folder_open(const char *url, bool create, char **path,
  * the caller frees; path is the folder's own path. NULL if memory is out.
  */
 extern char *bk_folder_mount(int fd, const char *path);
+
+/*
+ * Open the file of a key below the root, and stat it. -1 and errno, ENOENT
+ * also where a folder stands.
+ */
+extern int	bk_folder_object(int root, const char *key, int flags,
+							 struct stat *status);
+
+/* Does this errno mean that there is no such object? */
+extern bool bk_folder_is_missing(int code);
 
 #endif

@@ -65,6 +65,19 @@ typedef struct BkStorageOps
 	bool		(*list) (BkStorage *storage, const char *prefix,
 						 BkStorageVisit visit, void *arg, BkError *err);
 
+	/*
+	 * Visit, as list does, the objects whose keys begin with these bytes and
+	 * have no slash behind them.
+	 */
+	bool		(*match) (BkStorage *storage, const char *beginning,
+						  BkStorageVisit visit, void *arg, BkError *err);
+
+	/*
+	 * Make sure that an object that can be seen is durable: its writer may
+	 * not have come to that yet. A missing one is an error (58P01).
+	 */
+	bool		(*sync) (BkStorage *storage, const char *key, BkError *err);
+
 	/* Remove an object, durably; a missing one is success. */
 	bool		(*remove) (BkStorage *storage, const char *key, BkError *err);
 
@@ -114,6 +127,19 @@ bk_storage_list(BkStorage *storage, const char *prefix, BkStorageVisit visit,
 				void *arg, BkError *err)
 {
 	return storage->ops->list(storage, prefix, visit, arg, err);
+}
+
+static inline bool
+bk_storage_match(BkStorage *storage, const char *beginning,
+				 BkStorageVisit visit, void *arg, BkError *err)
+{
+	return storage->ops->match(storage, beginning, visit, arg, err);
+}
+
+static inline bool
+bk_storage_sync(BkStorage *storage, const char *key, BkError *err)
+{
+	return storage->ops->sync(storage, key, err);
 }
 
 static inline bool

@@ -42,6 +42,7 @@ typedef struct Walk
 	BkBuf		key;			/* of the folder at hand, with a slash, or "" */
 	BkStorageVisit visit;
 	void	   *arg;
+	const char *beginning;		/* of names in the one folder that is asked for; NULL: all, in all folders */
 
 	/* Called for each temporary; its folder is open. 0, or -1 and errno. */
 	int			(*temporary) (int dir, const char *name);
@@ -77,6 +78,28 @@ bk_walk_objects(int root, const char *place, const char *prefix,
 	};
 
 	return walk_prefix(&walk, prefix, err);
+}
+
+bool
+bk_walk_matches(int root, const char *place, const char *beginning,
+				BkStorageVisit visit, void *arg, BkError *err)
+{
+	const char *slash = strrchr(beginning, '/');
+	char	   *folder = strndup(beginning, slash == NULL ? 0 :
+								 (size_t) (slash - beginning));
+	Walk		walk = {
+		.root = root,
+		.place = place,
+		.visit = visit,
+		.arg = arg,
+		.beginning = slash == NULL ? beginning : slash + 1,
+		.temporary = skip_temporary,
+	};
+	bool		done = folder != NULL ? walk_prefix(&walk, folder, err) :
+		bk_error_memory(err);
+
+	free(folder);
+	return done;
 }
 
 bool
@@ -174,7 +197,7 @@ visit_entry(Walk *walk, const WalkEntry *entry, BkError *err)
 	if (entry->stat.exists)
 		done = walk->visit(walk->arg, walk->key.data, &entry->stat, err);
 	else
-		done = walk_folder(walk, err);
+		done = walk->beginning != NULL || walk_folder(walk, err);
 	bk_buf_truncate(&walk->key, before);
 	return done;
 }
@@ -235,6 +258,10 @@ read_entry(Walk *walk, int dir, const char *name, WalkFolder *folder,
 		   BkError *err)
 {
 	struct stat status;
+
+	if (walk->beginning != NULL &&
+		strncmp(name, walk->beginning, strlen(walk->beginning)) != 0)
+		return true;
 
 	/* The root of a file system has a folder that is not ours to read. */
 	if (walk->key.len == 0 && strcmp(name, "lost+found") == 0)

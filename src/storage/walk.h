@@ -17,6 +17,10 @@
 extern bool bk_walk_objects(int root, const char *place, const char *prefix,
 							BkStorageVisit visit, void *arg, BkError *err);
 
+/* Visit the objects whose keys begin so; "match" in storage.h has the rules. */
+extern bool bk_walk_matches(int root, const char *place, const char *beginning,
+							BkStorageVisit visit, void *arg, BkError *err);
+
 /* Remove the temporaries below a folder whose writers are gone. */
 extern bool bk_walk_sweep(int root, const char *place, const char *prefix,
 						  BkError *err);

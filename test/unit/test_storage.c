@@ -463,6 +463,57 @@ puts_and_removes_run_together(BkStorage *storage)
 #define store_test(test) \
 	{#test, on_every_store, NULL, NULL, &(StoreTest) {test}}
 
+/* --- match and sync ----------------------------------------------------------- */
+
+static bool
+note_key(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
+{
+	BkBuf	   *seen = arg;
+
+	(void) err;
+	assert_true(stat->exists);
+	bk_buf_printf(seen, "%s ", key);
+	return true;
+}
+
+/* Only what begins so, in that one folder, in order. */
+static void
+matches_beginnings(BkStorage *storage)
+{
+	static const char *const keys[] = {"a/x-2", "a/x-1", "a/x", "a/y-1", "a/x-3/deep", "x-1", "b/x-1"};
+	BkBuf		seen;
+	BkError		err;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_good(put(storage, keys[i], "1", 1, 1, &err), &err);
+	bk_buf_init(&seen);
+	assert_good(bk_storage_match(storage, "a/x-", note_key, &seen, &err), &err);
+	bk_buf_printf(&seen, "| ");
+	assert_good(bk_storage_match(storage, "x", note_key, &seen, &err), &err);
+	bk_buf_printf(&seen, "| ");
+	assert_good(bk_storage_match(storage, "b/", note_key, &seen, &err), &err);
+	assert_good(bk_storage_match(storage, "c/x", note_key, &seen, &err), &err);
+	assert_string_equal(seen.data, "a/x-1 a/x-2 | x-1 | b/x-1 ");
+	bk_buf_free(&seen);
+	assert_false(bk_storage_match(storage, "../x", note_key, &seen, &err));
+	assert_reason(&err, BK_STATE_BAD_ARGUMENT, "not a valid object name");
+}
+
+static void
+syncs_what_is_there(BkStorage *storage)
+{
+	BkError		err;
+
+	assert_good(put(storage, "a/b/c", "1", 1, 1, &err), &err);
+	assert_good(bk_storage_sync(storage, "a/b/c", &err), &err);
+	assert_false(bk_storage_sync(storage, "a/b/d", &err));
+	assert_reason(&err, BK_STATE_MISSING_FILE, "does not exist");
+	assert_false(bk_storage_sync(storage, "x/y", &err));
+	assert_reason(&err, BK_STATE_MISSING_FILE, "does not exist");
+	assert_false(bk_storage_sync(storage, "a//c", &err));
+	assert_reason(&err, BK_STATE_BAD_ARGUMENT, "not a valid object name");
+}
+
 int
 main(void)
 {
@@ -474,6 +525,8 @@ main(void)
 		store_test(visitors_stop_and_remove),
 		store_test(refuses_hostile_keys),
 		store_test(abandoned_puts_leave_nothing),
+		store_test(matches_beginnings),
+		store_test(syncs_what_is_there),
 		store_test(two_writers_race),
 		store_test(puts_and_removes_run_together),
 	};
