@@ -71,6 +71,48 @@ bk_layout_note(char *key, const char *id, const char *name)
 }
 
 void
+bk_layout_timeline(char *key, const char *system_identifier, uint32_t timeline)
+{
+	if (timeline == 0)
+		snprintf(key, BK_KEY_SIZE, "wal/%s", system_identifier);
+	else
+		snprintf(key, BK_KEY_SIZE, "wal/%s/%08X", system_identifier, timeline);
+}
+
+void
+bk_layout_wal_folder(char *key, const char *system_identifier,
+					 const BkWalName *name)
+{
+	if (name->kind == BK_WAL_HISTORY)
+		bk_layout_timeline(key, system_identifier, name->timeline);
+	else
+		snprintf(key, BK_KEY_SIZE, "wal/%s/%08X/%.16s", system_identifier,
+				 name->timeline, name->text);
+}
+
+void
+bk_layout_wal(char *key, const char *system_identifier, const BkWalName *name,
+			  const char *digest, const char *suffix)
+{
+	size_t		len;
+
+	bk_layout_wal_folder(key, system_identifier, name);
+	len = strlen(key);
+	snprintf(key + len, BK_KEY_SIZE - len, "/%s-%s%s", name->text, digest, suffix);
+}
+
+bool
+bk_layout_check_cluster(const char *system_identifier, BkError *err)
+{
+	size_t		len = strlen(system_identifier);
+
+	if (len > 0 && len <= 20 && strspn(system_identifier, "0123456789") == len)
+		return true;
+	return bk_error(err, BK_STATE_BAD_ARGUMENT,
+					"invalid system identifier \"%.40s\"", system_identifier);
+}
+
+void
 bk_layout_part(char *name, const char *stream, unsigned part,
 			   const char *suffix)
 {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/walname.h"
 #include "repo/label.h"
 
 /* Room for the longest key. */
@@ -46,6 +47,27 @@ extern void bk_layout_object(char *key, const char *id, const char *object);
 extern void bk_layout_notes(char *key, const char *id);
 extern void bk_layout_note(char *key, const char *id, const char *name);
 
+/*
+ * wal/<system identifier>, with a timeline wal/<system identifier>/<timeline>
+ * (0: none), and the folder in it that a WAL file belongs to: that of its
+ * first 16 digits, for a history the timeline's own.
+ */
+extern void bk_layout_timeline(char *key, const char *system_identifier,
+							   uint32_t timeline);
+extern void bk_layout_wal_folder(char *key, const char *system_identifier,
+								 const BkWalName *name);
+
+/* A WAL file in its folder, <name>-<digest><suffix>. */
+extern void bk_layout_wal(char *key, const char *system_identifier,
+						  const BkWalName *name, const char *digest,
+						  const char *suffix);
+
+/*
+ * A system identifier is a number: an error (22023) if it is not, since
+ * nothing else may become part of a key.
+ */
+extern bool bk_layout_check_cluster(const char *system_identifier,
+									BkError *err);
 
 /* Name of part number "part" (from 1) of a stream: <stream>.<part><suffix>. */
 extern void bk_layout_part(char *name, const char *stream, unsigned part,

@@ -371,15 +371,11 @@ require_expected(BkRepository *repo, const char *expected_id, BkError *err)
 	return bk_error_hint(err, "Check what is mounted there. If the change is on purpose, run: SELECT backup_sync(accept => true);");
 }
 
-/* A system identifier is a number: nothing else may become part of a key. */
 static bool
 cluster_key(char *key, const char *system_identifier, BkError *err)
 {
-	size_t		len = strlen(system_identifier);
-
-	if (len == 0 || len > 20 || strspn(system_identifier, "0123456789") != len)
-		return bk_error(err, BK_STATE_BAD_ARGUMENT,
-						"invalid system identifier \"%.40s\"", system_identifier);
+	if (!bk_layout_check_cluster(system_identifier, err))
+		return false;
 	bk_layout_cluster(key, system_identifier);
 	return true;
 }
