@@ -4,7 +4,9 @@
  */
 #include "cli/datadir.h"
 
+#include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,6 @@
 #include "cli/signals.h"
 #include "core/buf.h"
 #include "core/child.h"
-#include "core/place.h"
 
 #define VALUE_SIZE	8192
 
@@ -38,7 +39,8 @@ static bool take_socket(const Server *server, BkRequest *request,
 						BkError *err);
 static void add_host(BkBuf *conninfo, const char *sockets, const char *data);
 static void add_value(BkBuf *conninfo, const char *value, size_t len);
-static bool take_identity(Server *server, BkRequest *request, BkError *err);
+static bool take_identity(const Server *server, BkRequest *request,
+						  BkError *err);
 static bool read_setting(const Server *server, const char *name,
 						 char **value, BkError *err);
 static bool tick(void *arg, BkError *err);
@@ -203,17 +205,31 @@ add_value(BkBuf *conninfo, const char *value, size_t len)
 	}
 }
 
-/* Which copy of which cluster this is. */
+/* The first eight bytes of pg_control (src/include/catalog/pg_control.h). */
 static bool
-take_identity(Server *server, BkRequest *request, BkError *err)
+take_identity(const Server *server, BkRequest *request, BkError *err)
 {
-	static char cluster[BK_PLACE_CLUSTER_SIZE];
+	static char text[32];
+	uint64_t	identifier;
+	char		path[VALUE_SIZE];
+	ssize_t		got = -1;
+	int			fd;
 
-	if (!bk_place_cluster(server->data, cluster, err))
+	snprintf(path, sizeof(path), "%s/global/pg_control", server->data);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		got = read(fd, &identifier, sizeof(identifier));
+	if (got < 0)
+		bk_error_errno(err, "could not read \"%s\"", path);
+	if (fd >= 0)
+		close(fd);
+	if (got < 0)
 		return false;
-	request->system_identifier = cluster;
-	request->data_directory = server->data;
-	server->data = NULL;
+	if (got != (ssize_t) sizeof(identifier))
+		return bk_error(err, BK_STATE_CORRUPT, "file \"%s\" has only %d bytes",
+						path, (int) got);
+	snprintf(text, sizeof(text), "%" PRIu64, identifier);
+	request->system_identifier = text;
 	return true;
 }
 

@@ -18,10 +18,7 @@
  */
 extern BkJson *bk_database_identity(BkPg *pg, BkError *err);
 
-/*
- * Which cluster it is and where that stands: system_identifier, timeline, lsn,
- * and fence and data_directory (null where it cannot be known).
- */
+/* Where the cluster stands: system identifier, timeline, WAL position. */
 extern BkJson *bk_database_position(BkPg *pg, BkError *err);
 
 /*
