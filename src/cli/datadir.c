@@ -4,9 +4,7 @@
  */
 #include "cli/datadir.h"
 
-#include <fcntl.h>
 #include <grp.h>
-#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include "cli/signals.h"
 #include "core/buf.h"
 #include "core/child.h"
+#include "core/control.h"
 
 #define VALUE_SIZE	8192
 
@@ -205,30 +204,13 @@ add_value(BkBuf *conninfo, const char *value, size_t len)
 	}
 }
 
-/* The first eight bytes of pg_control (src/include/catalog/pg_control.h). */
 static bool
 take_identity(const Server *server, BkRequest *request, BkError *err)
 {
-	static char text[32];
-	uint64_t	identifier;
-	char		path[VALUE_SIZE];
-	ssize_t		got = -1;
-	int			fd;
+	static char text[BK_CONTROL_IDENTIFIER_SIZE];
 
-	snprintf(path, sizeof(path), "%s/global/pg_control", server->data);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		got = read(fd, &identifier, sizeof(identifier));
-	if (got < 0)
-		bk_error_errno(err, "could not read \"%s\"", path);
-	if (fd >= 0)
-		close(fd);
-	if (got < 0)
+	if (!bk_control_identifier(server->data, text, err))
 		return false;
-	if (got != (ssize_t) sizeof(identifier))
-		return bk_error(err, BK_STATE_CORRUPT, "file \"%s\" has only %d bytes",
-						path, (int) got);
-	snprintf(text, sizeof(text), "%" PRIu64, identifier);
 	request->system_identifier = text;
 	return true;
 }
