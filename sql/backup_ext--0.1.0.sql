@@ -139,11 +139,11 @@ AS 'MODULE_PATHNAME', 'bk_repository_create';
 COMMENT ON FUNCTION @extschema@.backup_repository_create() IS
 'creates the repository at backup_ext.repository, an empty place, and returns its id';
 
-CREATE FUNCTION @extschema@.backup_adopt() RETURNS text
+CREATE FUNCTION @extschema@.backup_adopt(force boolean DEFAULT false) RETURNS text
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_adopt';
-COMMENT ON FUNCTION @extschema@.backup_adopt() IS
-'lets this cluster write to the repository at backup_ext.repository, and returns its id';
+COMMENT ON FUNCTION @extschema@.backup_adopt(boolean) IS
+'lets this server write to the repository at backup_ext.repository, lifts its fence, and returns the id of the repository; a clone only with force';
 
 CREATE FUNCTION @extschema@.backup_now(
     kind text DEFAULT 'logical',
@@ -573,7 +573,7 @@ REVOKE ALL ON SEQUENCE @extschema@.backup_run_number FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION
     @extschema@.backup_repository_create(),
-    @extschema@.backup_adopt(),
+    @extschema@.backup_adopt(boolean),
     @extschema@.backup_now(text, text, text, text, boolean),
     @extschema@.backup_list(text, text),
     @extschema@.backup_verify(text, text),

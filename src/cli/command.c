@@ -13,6 +13,7 @@
 const BkCommand bk_commands[] = {
 	{"init", "init", bk_job_init, NULL, "start a repository on an empty place"},
 	{"adopt", "adopt", bk_job_adopt, NULL, "let this cluster write into an existing repository"},
+	{"register", "register", bk_job_register, NULL, "let this standby write there once it is promoted"},
 	{"backup", "backup", bk_job_backup, NULL, "back up a database"},
 	{"list", "sync", bk_job_sync, NULL, "list the backups of a repository"},
 	{"info", NULL, bk_job_info, "id", "show the manifest of a backup"},

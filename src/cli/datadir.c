@@ -38,8 +38,7 @@ static bool take_socket(const Server *server, BkRequest *request,
 						BkError *err);
 static void add_host(BkBuf *conninfo, const char *sockets, const char *data);
 static void add_value(BkBuf *conninfo, const char *value, size_t len);
-static bool take_identity(const Server *server, BkRequest *request,
-						  BkError *err);
+static bool take_identity(Server *server, BkRequest *request, BkError *err);
 static bool read_setting(const Server *server, const char *name,
 						 char **value, BkError *err);
 static bool tick(void *arg, BkError *err);
@@ -204,14 +203,17 @@ add_value(BkBuf *conninfo, const char *value, size_t len)
 	}
 }
 
+/* Which copy of which cluster this is. */
 static bool
-take_identity(const Server *server, BkRequest *request, BkError *err)
+take_identity(Server *server, BkRequest *request, BkError *err)
 {
-	static char text[BK_CONTROL_IDENTIFIER_SIZE];
+	static char cluster[BK_CONTROL_IDENTIFIER_SIZE];
 
-	if (!bk_control_identifier(server->data, text, err))
+	if (!bk_control_identifier(server->data, cluster, err))
 		return false;
-	request->system_identifier = text;
+	request->system_identifier = cluster;
+	request->data_directory = server->data;
+	server->data = NULL;
 	return true;
 }
 

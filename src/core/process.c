@@ -82,6 +82,19 @@ bk_process_life(const BkJson *process)
 	return BK_LIFE_DEAD;
 }
 
+bool
+bk_process_machine(char *hostname, char *machine_id, size_t size, BkError *err)
+{
+	char		text[TEXT_SIZE];
+
+	if (gethostname(text, sizeof(text)) != 0)
+		return bk_error_errno(err, "could not read the name of this host");
+	text[sizeof(text) - 1] = '\0';
+	snprintf(hostname, size, "%s", text);
+	snprintf(machine_id, size, "%s", read_machine_id(text) ? text : "");
+	return true;
+}
+
 /* Read the first line of a file of /proc. */
 static bool
 read_text(const char *path, char *text)
@@ -100,11 +113,15 @@ read_text(const char *path, char *text)
 	return true;
 }
 
-/* Containers may have none, or share that of their image. */
+/*
+ * Containers may have none, or share that of their image. An image that has
+ * not been booted yet can say "uninitialized" (machine-id(5)).
+ */
 static bool
 read_machine_id(char *text)
 {
-	return read_text("/etc/machine-id", text) && text[0] != '\0';
+	return read_text("/etc/machine-id", text) && text[0] != '\0' &&
+		strcmp(text, "uninitialized") != 0;
 }
 
 static bool

@@ -6,6 +6,7 @@
 #define BK_CORE_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/json.h"
 
@@ -30,5 +31,12 @@ extern BkJson *bk_process_self(BkError *err);
  * of the same machine, by its id and its name. Names alone are shared by many.
  */
 extern BkLife bk_process_life(const BkJson *process);
+
+/*
+ * The host name and the machine id (machine-id(5)) of this machine, into size
+ * bytes each. The id is empty where the system has none.
+ */
+extern bool bk_process_machine(char *hostname, char *machine_id, size_t size,
+							   BkError *err);
 
 #endif

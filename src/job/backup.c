@@ -206,12 +206,13 @@ check_cluster(const Backup *b, BkError *err)
 static bool
 open_repository(Backup *b, BkError *err)
 {
-	const char *cluster = bk_json_string(bk_json_get(b->start, "system_identifier"), "");
+	BkAsker		asker;
 
 	b->objects = bk_json_array();
 	b->repo = bk_common_open(b->request, err);
 	if (b->repo == NULL ||
-		!bk_repository_may_write(b->repo, cluster, err) ||
+		!bk_common_asker(b->request, b->start, &asker, err) ||
+		!bk_writer_check(b->repo, &asker.server, err) ||
 		!bk_intent_clean(b->repo, b->host, err) ||
 		!bk_label_make(b->started_at, b->request->database, b->id, err))
 		return false;

@@ -5,9 +5,9 @@
 #include "job/common.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/clock.h"
-#include "source/database.h"
 
 #define APPLICATION	"pg_backup_ext"
 
@@ -17,7 +17,6 @@ bk_common_open(const BkRequest *request, BkError *err)
 	BkRepositoryTarget target = {
 		.url = request->repository,
 		.expected_id = request->repository_id,
-		.system_identifier = request->system_identifier,
 	};
 
 	if (!bk_common_need(request->repository, "repository", err))
@@ -26,27 +25,36 @@ bk_common_open(const BkRequest *request, BkError *err)
 }
 
 bool
-bk_common_cluster(const BkRequest *request, const BkHost *host, char *cluster,
-				  BkError *err)
+bk_common_asker(const BkRequest *request, const BkJson *position,
+				BkAsker *asker, BkError *err)
 {
-	BkPgTarget	target;
-	BkPg	   *pg;
-	BkJson	   *position;
+	const char *identifier = request->system_identifier;
+	const char *directory = request->data_directory;
+	const char *fence = request->fence;
+	char		found[BK_PLACE_CLUSTER_SIZE];
+	BkError		elsewhere;
 
-	if (request->system_identifier != NULL)
+	memset(asker, 0, sizeof(*asker));
+	if (identifier == NULL)
+		identifier = bk_json_string(bk_json_get(position, "system_identifier"), "");
+	if (fence == NULL)
+		fence = bk_json_string(bk_json_get(position, "fence"), "");
+	snprintf(asker->system_identifier, sizeof(asker->system_identifier), "%s", identifier);
+	snprintf(asker->fence, sizeof(asker->fence), "%s", fence);
+	asker->server.system_identifier = asker->system_identifier;
+	asker->server.fence = asker->fence;
+	if (directory != NULL)
 	{
-		snprintf(cluster, BK_COMMON_CLUSTER_SIZE, "%s", request->system_identifier);
-		return true;
+		asker->server.place = &asker->place;
+		return bk_place_find(directory, &asker->place, err);
 	}
-	target = bk_common_target(request, host, bk_common_maintenance_database(request));
-	pg = bk_pg_connect(&target, err);
-	position = pg == NULL ? NULL : bk_database_position(pg, err);
-	bk_pg_close(pg);
-	if (position == NULL)
-		return false;
-	snprintf(cluster, BK_COMMON_CLUSTER_SIZE, "%s",
-			 bk_json_string(bk_json_get(position, "system_identifier"), ""));
-	bk_json_free(position);
+	/* A server that we only talk to can be on any machine. */
+	directory = bk_json_string(bk_json_get(position, "data_directory"), NULL);
+	if (directory != NULL &&
+		bk_place_cluster(directory, found, &elsewhere) &&
+		strcmp(found, asker->system_identifier) == 0 &&
+		bk_place_find(directory, &asker->place, &elsewhere))
+		asker->server.place = &asker->place;
 	return true;
 }
 
@@ -54,8 +62,11 @@ bool
 bk_common_may_write(const BkRequest *request, BkRepository *repo,
 					BkError *err)
 {
+	BkAsker		asker;
+
 	return request->system_identifier == NULL ||
-		bk_repository_may_write(repo, request->system_identifier, err);
+		(bk_common_asker(request, NULL, &asker, err) &&
+		 bk_writer_check(repo, &asker.server, err));
 }
 
 bool

@@ -10,24 +10,33 @@
 #include "repo/manifest.h"
 #include "repo/note.h"
 #include "repo/repository.h"
+#include "repo/writer.h"
 #include "source/dump.h"
 #include "source/pg.h"
 
 /* Open the repository of a request. */
 extern BkRepository *bk_common_open(const BkRequest *request, BkError *err);
 
-#define BK_COMMON_CLUSTER_SIZE	32
+/* The server that asks, as far as it is known; "server" points into the rest. */
+typedef struct BkAsker
+{
+	char		system_identifier[BK_PLACE_CLUSTER_SIZE];
+	char		fence[1024];
+	BkPlace		place;
+	BkServer	server;
+} BkAsker;
 
 /*
- * The system identifier of the cluster that asks: from the request, else from
- * the server that the request's conninfo leads to.
+ * Who asks: from the request, and what that does not say from a position as
+ * of bk_database_position() (NULL: none). The place is known only of a data
+ * directory on this machine. "asker" must not be moved afterwards.
  */
-extern bool bk_common_cluster(const BkRequest *request, const BkHost *host,
-							  char *cluster, BkError *err);
+extern bool bk_common_asker(const BkRequest *request, const BkJson *position,
+							BkAsker *asker, BkError *err);
 
 /*
- * May the asking cluster write into it? An error (55000) where it is not
- * registered. Where no cluster is named, a person with access to the
+ * May the asking server write into it? An error (55000) where it is fenced or
+ * not registered. Where no cluster is named, a person with access to the
  * repository asks, and may.
  */
 extern bool bk_common_may_write(const BkRequest *request, BkRepository *repo,

@@ -16,14 +16,19 @@
 #define LINE_MAX_SIZE	(16 * 1024 * 1024)
 #define NAME_SIZE		256
 
-static bool write_line(BkWriter *writer, BkJson *json, BkError *err);
+/* What is passed through the lines of a logical backup. */
+typedef struct Reading
+{
+	BkJson	  **properties;
+	BkContentsVisit visit;
+	void	   *arg;
+} Reading;
+
 static BkJson *line_of(const BkArchiveData *data);
-static void put_name(BkJson *json, const char *key, const char *name);
-static const char *get_name(const BkJson *json, const char *key,
-							char room[NAME_SIZE]);
-static bool read_line(const char *text, size_t len, bool first,
-					  BkJson **properties, BkContentsVisit visit, void *arg,
+static bool take_line(void *arg, const BkJson *json, bool head,
 					  BkError *err);
+static bool parse_line(const char *text, size_t len, bool head,
+					   BkContentsLineVisit visit, void *arg, BkError *err);
 
 bool
 bk_contents_write(BkWriter *writer, const BkJson *properties,
@@ -33,11 +38,11 @@ bk_contents_write(BkWriter *writer, const BkJson *properties,
 
 	bk_json_put_int(head, "format", 1);
 	bk_json_put(head, "properties", bk_json_copy(properties));
-	if (!write_line(writer, head, err))
+	if (!bk_contents_write_line(writer, head, err))
 		return false;
 	for (size_t i = 0; i < archive->data_count; i++)
 	{
-		if (!write_line(writer, line_of(&archive->data[i]), err))
+		if (!bk_contents_write_line(writer, line_of(&archive->data[i]), err))
 			return false;
 	}
 	return true;
@@ -47,14 +52,23 @@ bool
 bk_contents_read(BkReader *reader, BkJson **properties, BkContentsVisit visit,
 				 void *arg, BkError *err)
 {
+	Reading		reading = {.properties = properties, .visit = visit, .arg = arg};
+
+	if (properties != NULL)
+		*properties = NULL;
+	return bk_contents_read_lines(reader, take_line, &reading, err);
+}
+
+bool
+bk_contents_read_lines(BkReader *reader, BkContentsLineVisit visit, void *arg,
+					   BkError *err)
+{
 	char	   *chunk = malloc(BK_STREAM_BUFFER);
 	bool		first = true;
 	size_t		got = 1;
 	bool		ok = chunk != NULL || bk_error_memory(err);
 	BkBuf		line;
 
-	if (properties != NULL)
-		*properties = NULL;
 	bk_buf_init(&line);
 	while (ok && got > 0)
 	{
@@ -71,8 +85,7 @@ bk_contents_read(BkReader *reader, BkJson **properties, BkContentsVisit visit,
 				ok = bk_error(err, BK_STATE_CORRUPT, "a line of the contents is too long");
 			if (end == NULL)
 				break;
-			ok = ok && read_line(line.data, line.len, first, properties,
-								 visit, arg, err);
+			ok = ok && parse_line(line.data, line.len, first, visit, arg, err);
 			bk_buf_reset(&line);
 			first = false;
 			at = end + 1;
@@ -85,9 +98,8 @@ bk_contents_read(BkReader *reader, BkJson **properties, BkContentsVisit visit,
 	return ok;
 }
 
-/* Write and free one line. */
-static bool
-write_line(BkWriter *writer, BkJson *json, BkError *err)
+bool
+bk_contents_write_line(BkWriter *writer, BkJson *json, BkError *err)
 {
 	char	   *text = bk_json_text(json, false);
 	bool		ok;
@@ -108,8 +120,8 @@ line_of(const BkArchiveData *data)
 
 	if (data->is_table)
 	{
-		put_name(json, "schema", data->schema == NULL ? "" : data->schema);
-		put_name(json, "table", data->name);
+		bk_contents_put_name(json, "schema", data->schema == NULL ? "" : data->schema);
+		bk_contents_put_name(json, "table", data->name);
 		bk_json_put_int(json, "rows", (int64_t) data->rows);
 	}
 	else
@@ -118,8 +130,8 @@ line_of(const BkArchiveData *data)
 	return json;
 }
 
-static void
-put_name(BkJson *json, const char *key, const char *name)
+void
+bk_contents_put_name(BkJson *json, const char *key, const char *name)
 {
 	char		hex_key[32];
 	BkBuf		hex;
@@ -137,9 +149,9 @@ put_name(BkJson *json, const char *key, const char *name)
 	bk_buf_free(&hex);
 }
 
-/* A name as bytes: from the plain member, or decoded into the room given. */
-static const char *
-get_name(const BkJson *json, const char *key, char room[NAME_SIZE])
+const char *
+bk_contents_get_name(const BkJson *json, const char *key, char *room,
+					 size_t size)
 {
 	const char *plain = bk_json_string(bk_json_get(json, key), NULL);
 	char		hex_key[32];
@@ -153,37 +165,43 @@ get_name(const BkJson *json, const char *key, char room[NAME_SIZE])
 	hex = bk_json_string(bk_json_get(json, hex_key), NULL);
 	if (hex == NULL)
 		return NULL;
-	while (len < NAME_SIZE - 1 && sscanf(hex + 2 * len, "%2x", &byte) == 1)
+	while (len < size - 1 && sscanf(hex + 2 * len, "%2x", &byte) == 1)
 		room[len++] = (char) byte;
 	room[len] = '\0';
 	return room;
 }
 
+/* A line of a logical backup. */
 static bool
-read_line(const char *text, size_t len, bool first, BkJson **properties,
-		  BkContentsVisit visit, void *arg, BkError *err)
+take_line(void *arg, const BkJson *json, bool head, BkError *err)
 {
+	Reading    *reading = arg;
 	char		schema[NAME_SIZE];
 	char		name[NAME_SIZE];
-	BkJson	   *json = bk_json_parse(text, len, "a line of the contents", err);
 	BkContentsLine line;
-	bool		ok = true;
 
-	if (json == NULL)
-		return false;
-	if (first)
+	if (head)
 	{
-		if (properties != NULL)
-			*properties = bk_json_copy(bk_json_get(json, "properties"));
+		if (reading->properties != NULL)
+			*reading->properties = bk_json_copy(bk_json_get(json, "properties"));
+		return true;
 	}
-	else if (visit != NULL)
-	{
-		line.schema = get_name(json, "schema", schema);
-		line.name = get_name(json, "table", name);
-		line.rows = bk_json_int(bk_json_get(json, line.name != NULL
-											? "rows" : "large_objects"), -1);
-		ok = visit(arg, &line, err);
-	}
+	if (reading->visit == NULL)
+		return true;
+	line.schema = bk_contents_get_name(json, "schema", schema, sizeof(schema));
+	line.name = bk_contents_get_name(json, "table", name, sizeof(name));
+	line.rows = bk_json_int(bk_json_get(json, line.name != NULL
+										? "rows" : "large_objects"), -1);
+	return reading->visit(reading->arg, &line, err);
+}
+
+static bool
+parse_line(const char *text, size_t len, bool head, BkContentsLineVisit visit,
+		   void *arg, BkError *err)
+{
+	BkJson	   *json = bk_json_parse(text, len, "a line of the contents", err);
+	bool		ok = json != NULL && visit(arg, json, head, err);
+
 	bk_json_free(json);
 	return ok;
 }

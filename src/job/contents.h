@@ -38,4 +38,30 @@ typedef bool (*BkContentsVisit) (void *arg, const BkContentsLine *line,
 extern bool bk_contents_read(BkReader *reader, BkJson **properties,
 							 BkContentsVisit visit, void *arg, BkError *err);
 
+/*
+ * The lines themselves, of any kind of backup. Called for each with its JSON
+ * object, which is borrowed; the first is the head.
+ */
+typedef bool (*BkContentsLineVisit) (void *arg, const BkJson *json, bool head,
+									 BkError *err);
+
+/* Read all lines to the end. */
+extern bool bk_contents_read_lines(BkReader *reader,
+								   BkContentsLineVisit visit, void *arg,
+								   BkError *err);
+
+/* Write one line, and free its JSON object. */
+extern bool bk_contents_write_line(BkWriter *writer, BkJson *json,
+								   BkError *err);
+
+/*
+ * A name, which is bytes: as the member "key", or where it is not valid UTF-8
+ * in hexadecimal as "<key>_hex". The second gives it back, decoded into the
+ * room where necessary; NULL if there is neither.
+ */
+extern void bk_contents_put_name(BkJson *json, const char *key,
+								 const char *name);
+extern const char *bk_contents_get_name(const BkJson *json, const char *key,
+										char *room, size_t size);
+
 #endif

@@ -23,6 +23,8 @@ typedef struct BkRequest
 	const char *repository;		/* URL */
 	const char *repository_id;	/* what must be found there */
 	const char *system_identifier;	/* the cluster that asks */
+	const char *data_directory; /* and the copy of it */
+	const char *fence;			/* why it may not write; "": it may */
 	const char *conninfo;		/* libpq conninfo without a database */
 	const char *role;
 	const char *home;			/* the home database */

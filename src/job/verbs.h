@@ -7,13 +7,23 @@
 
 #include "job/request.h"
 
-/* Create a repository and register the cluster. Record: repository. */
+/* Create a repository and register the server. Record: repository. */
 extern bool bk_job_init(const BkRequest *request, const BkHost *host,
 						BkError *err);
 
-/* Register the cluster in an existing repository. Record: repository. */
+/*
+ * Register the server in an existing repository, and lift its fence. A clone
+ * needs "force" (55000). Record: repository.
+ */
 extern bool bk_job_adopt(const BkRequest *request, const BkHost *host,
 						 BkError *err);
+
+/*
+ * Register a standby, which must stream, in the repository of its cluster. No
+ * record, since nobody could keep it.
+ */
+extern bool bk_job_register(const BkRequest *request, const BkHost *host,
+							BkError *err);
 
 /*
  * Back up a database. Record: backup. Nothing is listed unless every byte is

@@ -15,6 +15,12 @@ bk_layout_cluster(char *key, const char *system_identifier)
 }
 
 void
+bk_layout_writer(char *key, const char *system_identifier, const char *place)
+{
+	snprintf(key, BK_KEY_SIZE, "writer/%s/%s.json", system_identifier, place);
+}
+
+void
 bk_layout_manifest(char *key, const char *id)
 {
 	snprintf(key, BK_KEY_SIZE, BK_LAYOUT_MANIFESTS "/%s.json", id);

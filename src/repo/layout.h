@@ -30,6 +30,10 @@
 /* cluster/<system identifier>.json */
 extern void bk_layout_cluster(char *key, const char *system_identifier);
 
+/* writer/<system identifier>/<place>.json */
+extern void bk_layout_writer(char *key, const char *system_identifier,
+							 const char *place);
+
 /* manifest/<id>.json */
 extern void bk_layout_manifest(char *key, const char *id);
 

@@ -28,8 +28,6 @@ static bool write_sentinel(BkRepository *repo, BkError *err);
 static bool read_sentinel(BkRepository *repo, BkError *err);
 static bool require_expected(BkRepository *repo, const char *expected_id,
 							 BkError *err);
-static bool cluster_key(char *key, const char *system_identifier,
-						BkError *err);
 static bool object_found(void *arg, const char *key,
 						 const BkObjectStat *stat, BkError *err);
 static bool manifest_found(void *arg, const char *key,
@@ -44,10 +42,7 @@ bk_repository_create(const BkRepositoryTarget *target, BkError *err)
 
 	if (repo == NULL)
 		return NULL;
-	if (require_empty(repo, err) &&
-		write_sentinel(repo, err) &&
-		(target->system_identifier == NULL ||
-		 bk_repository_adopt(repo, target->system_identifier, err)))
+	if (require_empty(repo, err) && write_sentinel(repo, err))
 		return repo;
 	bk_repository_close(repo);
 	return NULL;
@@ -65,53 +60,6 @@ bk_repository_open(const BkRepositoryTarget *target, BkError *err)
 		return repo;
 	bk_repository_close(repo);
 	return NULL;
-}
-
-bool
-bk_repository_may_write(BkRepository *repo, const char *system_identifier,
-						BkError *err)
-{
-	char		key[BK_KEY_SIZE];
-	BkObjectStat stat;
-	BkJson	   *json;
-
-	if (!cluster_key(key, system_identifier, err) ||
-		!bk_storage_stat(repo->storage, key, &stat, err))
-		return false;
-	if (!stat.exists)
-	{
-		bk_error(err, BK_STATE_WRONG_STATE,
-				 "this cluster may not write into the repository \"%s\"",
-				 repo->url);
-		bk_error_detail(err, "The repository belongs to other clusters: it has no record of system identifier %s.",
-						system_identifier);
-		return bk_error_hint(err, "If this cluster is to take it over, run: SELECT backup_adopt(); otherwise set backup_ext.repository to a place of its own.");
-	}
-	json = bk_repository_get_json(repo, key, SENTINEL_MAX_SIZE, err);
-	bk_json_free(json);
-	return json != NULL;
-}
-
-bool
-bk_repository_adopt(BkRepository *repo, const char *system_identifier,
-					BkError *err)
-{
-	char		key[BK_KEY_SIZE];
-	char		now[BK_CLOCK_TEXT_SIZE];
-	BkObjectStat stat;
-	BkJson	   *json;
-
-	if (!cluster_key(key, system_identifier, err) ||
-		!bk_storage_stat(repo->storage, key, &stat, err))
-		return false;
-	if (stat.exists)
-		return bk_repository_may_write(repo, system_identifier, err);
-	bk_clock_format(bk_clock_now(), now);
-	json = bk_json_object();
-	bk_json_put_string(json, "repository_id", repo->id);
-	bk_json_put_string(json, "system_identifier", system_identifier);
-	bk_json_put_string(json, "registered_at", now);
-	return bk_repository_put_json(repo, key, json, err);
 }
 
 void
@@ -369,15 +317,6 @@ require_expected(BkRepository *repo, const char *expected_id, BkError *err)
 	bk_error_detail(err, "The repository there has id %s, this server knows %s.",
 					repo->id, expected_id);
 	return bk_error_hint(err, "Check what is mounted there. If the change is on purpose, run: SELECT backup_sync(accept => true);");
-}
-
-static bool
-cluster_key(char *key, const char *system_identifier, BkError *err)
-{
-	if (!bk_layout_check_cluster(system_identifier, err))
-		return false;
-	bk_layout_cluster(key, system_identifier);
-	return true;
 }
 
 /* Called for the first thing found in a place that should be empty. */

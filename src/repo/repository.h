@@ -3,8 +3,9 @@
  *	  A repository: the storage behind a URL, with its sentinels checked.
  *
  * Nobody writes into a place that was not made a repository on purpose, and
- * no cluster writes into a repository that does not know it. An unmounted
- * disk, a foreign bucket and a clone all fail here, before anything happens.
+ * no server writes into a repository that does not know it (repo/writer.h). An
+ * unmounted disk, a foreign bucket and a clone all fail before anything
+ * happens.
  */
 #ifndef BK_REPO_REPOSITORY_H
 #define BK_REPO_REPOSITORY_H
@@ -29,13 +30,12 @@ typedef struct BkRepositoryTarget
 {
 	const char *url;
 	const char *expected_id;	/* NULL: any repository will do */
-	const char *system_identifier;	/* NULL: not known */
 } BkRepositoryTarget;
 
 /*
- * Start a repository on an empty place and register the cluster in it, if
- * one is named. Errors: the place is not empty (55000), already a repository
- * (42710), and those of the storage.
+ * Start a repository on an empty place. Nobody is registered in it yet.
+ * Errors: the place is not empty (55000), already a repository (42710), and
+ * those of the storage.
  */
 extern BkRepository *bk_repository_create(const BkRepositoryTarget *target,
 										  BkError *err);
@@ -46,15 +46,6 @@ extern BkRepository *bk_repository_create(const BkRepositoryTarget *target,
  */
 extern BkRepository *bk_repository_open(const BkRepositoryTarget *target,
 										BkError *err);
-
-/* May this cluster write here? An error (55000) where it is not registered. */
-extern bool bk_repository_may_write(BkRepository *repo,
-									const char *system_identifier,
-									BkError *err);
-
-/* Register a cluster; success if it is registered already. */
-extern bool bk_repository_adopt(BkRepository *repo,
-								const char *system_identifier, BkError *err);
 
 /* Close and free; NULL is allowed. */
 extern void bk_repository_close(BkRepository *repo);

@@ -1,17 +1,13 @@
 /*
  * child.c
- *	  Starts the program pg_backup_ext, which lies beside postgres, and relays
- *	  what it says. No shell, no inherited environment or descriptor; the
- *	  kernel kills it when its worker dies. Between fork and exec only
- *	  async-signal-safe calls are made.
+ *	  The program as a child: hands on what it says, and stops it. Everything
+ *	  that a child needs is freed when it is stopped, since its owner may live
+ *	  as long as the server.
  */
 #include "postgres.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +22,7 @@
 
 #include "server/child.h"
 #include "server/compat.h"
+#include "server/spawn.h"
 
 #define BK_CHILD_LINE_MAX (1024 * 1024)
 #define BK_CHILD_LOG_LINE_MAX 4096
@@ -38,17 +35,6 @@
 #define BK_CHILD_POLL_MS 10
 #define BK_CHILD_READ_SIZE 8192
 #define BK_CHILD_READS 16		/* of one pipe before others get their turn */
-#define BK_CHILD_OOM_SCORE "500"	/* rather the child than the server */
-
-/* What the new process needs; all made before the fork. */
-typedef struct BkChildPlan
-{
-	char		program[MAXPGPATH];
-	pid_t		parent;
-	int			stdio[3];
-	int			trouble;		/* write end: errno if exec fails */
-	int			fd_limit;
-} BkChildPlan;
 
 /* While a child is being asked to stop. */
 typedef struct BkChildStop
@@ -57,16 +43,9 @@ typedef struct BkChildStop
 	TimestampTz kill_at;
 } BkChildStop;
 
-static void bk_child_program(char *program, Size size);
-static void bk_child_open_pipe(int fds[2]);
-static void bk_child_fork(BkChild *child, BkChildPlan *plan);
-static void bk_child_exec(const BkChildPlan *plan) BK_NORETURN;
-static void bk_child_close_fds(int limit);
 static void bk_child_on_sigchld(SIGNAL_ARGS);
-static void bk_child_own_pipe(BkChildPipe *pipe, int fd);
-static void bk_child_check_exec(BkChild *child, int fd, const char *program);
-static void bk_child_write(int fd, const char *request);
-static void bk_child_wait(BkChild *child, const BkChildStop *stop);
+static void bk_child_own_pipe(BkChildPipe *pipe);
+static bool bk_child_write(BkChild *child, const char *text);
 static void bk_child_read(BkChild *child, BkChildPipe *pipe,
 						  const BkChildHost *host);
 static void bk_child_take_lines(BkChild *child, BkChildPipe *pipe,
@@ -75,152 +54,35 @@ static void bk_child_log_line(char *line, const BkChildHost *host);
 static bool bk_child_has_ended(BkChild *child);
 static void bk_child_ask_to_stop(BkChild *child, BkChildStop *stop);
 static bool bk_child_await_end(BkChild *child, int timeout_ms);
-static void bk_child_close_pipe(BkChildPipe *pipe);
+static void bk_child_disown_pipe(BkChildPipe *pipe);
 
 /* --- start --- */
 
 void
-bk_child_start(BkChild *child, const char *request)
+bk_child_init(BkChild *child)
 {
-	BkChildPlan plan;
-	int			in[2];
-	int			out[2];
-	int			err[2];
-	int			trouble[2];
-	struct rlimit limit;
+	memset(child, 0, sizeof(BkChild));
+	child->in = -1;
+	child->out.fd = -1;
+	child->err.fd = -1;
+}
 
-	/* make everything before the fork */
-	memset(&plan, 0, sizeof(plan));
-	bk_child_program(plan.program, sizeof(plan.program));
-	plan.parent = MyProcPid;
-	plan.fd_limit = getrlimit(RLIMIT_NOFILE, &limit) == 0 ?
-		(int) Min(limit.rlim_cur, 1024 * 1024) : 1024;
-	bk_child_open_pipe(in);
-	bk_child_open_pipe(out);
-	bk_child_open_pipe(err);
-	bk_child_open_pipe(trouble);
-	plan.stdio[STDIN_FILENO] = in[0];
-	plan.stdio[STDOUT_FILENO] = out[1];
-	plan.stdio[STDERR_FILENO] = err[1];
-	plan.trouble = trouble[1];
-	bk_child_own_pipe(&child->out, out[0]);
-	bk_child_own_pipe(&child->err, err[0]);
+void
+bk_child_start(BkChild *child, const char *command, const char *request)
+{
+	BkSpawned	spawned;
 
 	pqsignal(SIGCHLD, bk_child_on_sigchld);
-	bk_child_fork(child, &plan);
-	close(in[0]);
-	close(out[1]);
-	close(err[1]);
-	close(trouble[1]);
-
-	bk_child_check_exec(child, trouble[0], plan.program);
-	bk_child_write(in[1], request);
-}
-
-/* The program lies beside the postgres that runs. */
-static void
-bk_child_program(char *program, Size size)
-{
-	const char *slash;
-
-	slash = strrchr(my_exec_path, '/');
-	if (slash == NULL)
-		elog(ERROR, "path of the server program is not known");
-	snprintf(program, size, "%.*s/pg_backup_ext",
-			 (int) (slash - my_exec_path), my_exec_path);
-}
-
-/* A failure ends the worker's run, and its exit closes what is open. */
-static void
-bk_child_open_pipe(int fds[2])
-{
-	if (pipe2(fds, O_CLOEXEC) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not create a pipe to the backup program: %m")));
-}
-
-static void
-bk_child_fork(BkChild *child, BkChildPlan *plan)
-{
-	sigset_t	all;
-	sigset_t	before;
-	int			saved_errno;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	child->pid = fork();
-	if (child->pid == 0)
-		bk_child_exec(plan);
-	saved_errno = errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (child->pid < 0)
-	{
-		child->pid = 0;
-		errno = saved_errno;
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start the backup program: %m")));
-	}
-}
-
-/* Runs in the new process. */
-static void
-bk_child_exec(const BkChildPlan *plan)
-{
-	char	   *argv[] = {"pg_backup_ext", "agent", NULL};
-	char	   *environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", NULL};
-	struct sigaction by_default;
-	sigset_t	none;
-	int			number;
-	int			fd;
-
-	setsid();
-	memset(&by_default, 0, sizeof(by_default));
-	by_default.sa_handler = SIG_DFL;
-	for (number = 1; number < NSIG; number++)
-		sigaction(number, &by_default, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-
-	for (fd = 0; fd < 3; fd++)
-		dup2(plan->stdio[fd], fd);
-	if (plan->trouble != 3)
-		dup2(plan->trouble, 3);
-	fcntl(3, F_SETFD, FD_CLOEXEC);
-	bk_child_close_fds(plan->fd_limit);
-
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0)
-	{
-		if (write(fd, BK_CHILD_OOM_SCORE, strlen(BK_CHILD_OOM_SCORE)) < 0)
-			errno = 0;			/* the child works without it */
-		close(fd);
-	}
-
-	/* the worker may have died before the kernel knew our wish */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != plan->parent)
-		_exit(1);
-
-	execve(plan->program, argv, environment);
-	number = errno;
-	if (write(3, &number, sizeof(number)) < 0)
-		_exit(2);
-	_exit(1);
-}
-
-static void
-bk_child_close_fds(int limit)
-{
-	int			fd;
-
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, 4U, ~0U, 0U) == 0)
-		return;
-#endif
-	for (fd = 4; fd < limit; fd++)
-		close(fd);
+	bk_spawn(command, &spawned);
+	child->pid = spawned.pid;
+	child->in = spawned.in;
+	child->out.fd = spawned.out;
+	child->err.fd = spawned.err;
+	bk_child_own_pipe(&child->out);
+	bk_child_own_pipe(&child->err);
+	/* a child that ends early makes this fail; its exit is then what counts */
+	(void) bk_child_write(child, request);
+	fcntl(child->in, F_SETFL, O_NONBLOCK);
 }
 
 static void
@@ -233,59 +95,46 @@ bk_child_on_sigchld(SIGNAL_ARGS)
 }
 
 static void
-bk_child_own_pipe(BkChildPipe *pipe, int fd)
+bk_child_own_pipe(BkChildPipe *pipe)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	pipe->fd = fd;
+	fcntl(pipe->fd, F_SETFL, O_NONBLOCK);
 	initStringInfo(&pipe->text);
 	MemoryContextSwitchTo(old);
 }
 
-/* The pipe is closed by a successful exec, or tells why there was none. */
-static void
-bk_child_check_exec(BkChild *child, int fd, const char *program)
+static bool
+bk_child_write(BkChild *child, const char *text)
 {
-	int			trouble;
-	ssize_t		got;
-
-	do
-	{
-		got = read(fd, &trouble, sizeof(trouble));
-	} while (got < 0 && errno == EINTR);
-	close(fd);
-	if (got != sizeof(trouble))
-		return;
-	errno = trouble;
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_FILE),
-			 errmsg("program \"%s\" is missing or cannot be executed", program),
-			 errdetail("The system says: %m."),
-			 errhint("Install the program of the same version of backup_ext beside the server's programs.")));
-}
-
-/*
- * A child that ends early makes this fail; its exit is then what counts, so
- * there is nothing to report here.
- */
-static void
-bk_child_write(int fd, const char *request)
-{
-	Size		left = strlen(request);
+	Size		left = strlen(text);
 
 	while (left > 0)
 	{
-		ssize_t		put = write(fd, request, left);
+		ssize_t		put = write(child->in, text, left);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
-			break;
-		request += put;
+			return false;
+		text += put;
 		left -= put;
 	}
-	close(fd);
+	return true;
+}
+
+bool
+bk_child_send(BkChild *child, const char *line)
+{
+	return child->in >= 0 && bk_child_write(child, line);
+}
+
+void
+bk_child_end_input(BkChild *child)
+{
+	if (child->in >= 0)
+		close(child->in);
+	child->in = -1;
 }
 
 /* --- relay --- */
@@ -296,55 +145,74 @@ bk_child_relay(BkChild *child, const BkChildHost *host)
 	BkChildStop stop = {0};
 	bool		ended = false;
 
+	bk_child_end_input(child);
 	while (!ended)
 	{
-		bk_child_wait(child, &stop);
+		long		timeout = -1;
+
+		if (stop.asked)
+			timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+													  stop.kill_at);
+		if (bk_child_wait(child, timeout) == BK_CHILD_ORPHANED)
+		{
+			kill(-child->pid, SIGKILL);
+			_exit(1);			/* without a postmaster nothing is worth tidying */
+		}
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		/* ask before reading: what was said before the end is all read then */
-		ended = bk_child_has_ended(child);
-		bk_child_read(child, &child->out, host);
-		bk_child_read(child, &child->err, host);
+		ended = bk_child_take(child, host);
 		if (!ended && host->stop_wanted(host->arg))
 			bk_child_ask_to_stop(child, &stop);
 	}
-	if (child->out.text.len > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("the last line of the backup program has no end")));
 }
 
-/* Sleeps until the latch is set, a pipe has something, or it is time to kill. */
-static void
-bk_child_wait(BkChild *child, const BkChildStop *stop)
+BkChildWake
+bk_child_wait(BkChild *child, long timeout_ms)
 {
 	WaitEventSet *set = BkCreateWaitEventSet(4);
-	WaitEvent	event;
-	long		timeout = -1;
-	bool		orphaned;
+	WaitEvent	events[4];
+	BkChildWake wake = BK_CHILD_HEARD;
+	int			count;
+	int			i;
 
-	if (stop->asked)
-		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-												  stop->kill_at);
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_POSTMASTER_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	if (child->out.fd >= 0)
 		AddWaitEventToSet(set, WL_SOCKET_READABLE, child->out.fd, NULL, NULL);
 	if (child->err.fd >= 0)
 		AddWaitEventToSet(set, WL_SOCKET_READABLE, child->err.fd, NULL, NULL);
-	orphaned = WaitEventSetWait(set, timeout, &event, 1, PG_WAIT_EXTENSION) == 1 &&
-		event.events == WL_POSTMASTER_DEATH;
+	count = WaitEventSetWait(set, timeout_ms, events, lengthof(events),
+							 PG_WAIT_EXTENSION);
 	FreeWaitEventSet(set);
-	if (orphaned)
+	for (i = 0; i < count; i++)
 	{
-		kill(-child->pid, SIGKILL);
-		_exit(1);				/* without a postmaster nothing is worth tidying */
+		if (events[i].events == WL_POSTMASTER_DEATH)
+			return BK_CHILD_ORPHANED;
+		if (events[i].events == WL_LATCH_SET)
+			wake = BK_CHILD_LATCHED;
 	}
-	ResetLatch(MyLatch);
+	if (wake == BK_CHILD_LATCHED)
+		ResetLatch(MyLatch);
+	return wake;
+}
+
+bool
+bk_child_take(BkChild *child, const BkChildHost *host)
+{
+	/* ask before reading: what was said before the end is all read then */
+	bool		ended = bk_child_has_ended(child);
+
+	bk_child_read(child, &child->out, host);
+	bk_child_read(child, &child->err, host);
+	if (ended && child->out.text.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the last line of the backup program has no end")));
+	return ended;
 }
 
 /* After the end all that is left in the pipe is read, else a fair share. */
@@ -473,8 +341,9 @@ bk_child_stop(BkChild *child)
 			bk_child_await_end(child, BK_CHILD_SHUTDOWN_MS);
 		}
 	}
-	bk_child_close_pipe(&child->out);
-	bk_child_close_pipe(&child->err);
+	bk_child_end_input(child);
+	bk_child_disown_pipe(&child->out);
+	bk_child_disown_pipe(&child->err);
 }
 
 /* Interrupts must not get in here: this is also called while exiting. */
@@ -493,9 +362,12 @@ bk_child_await_end(BkChild *child, int timeout_ms)
 }
 
 static void
-bk_child_close_pipe(BkChildPipe *pipe)
+bk_child_disown_pipe(BkChildPipe *pipe)
 {
 	if (pipe->fd >= 0)
 		close(pipe->fd);
 	pipe->fd = -1;
+	if (pipe->text.data != NULL)
+		pfree(pipe->text.data);
+	memset(&pipe->text, 0, sizeof(pipe->text));
 }

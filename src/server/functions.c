@@ -33,7 +33,11 @@ bk_repository_create(PG_FUNCTION_ARGS)
 Datum
 bk_adopt(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(bk_call(bk_request_new("adopt"), true)));
+	bool		force = bk_argument_bool(fcinfo, 0, "force");
+	BkRun	   *run = bk_request_new("adopt");
+
+	bk_request_add_bool(run, "force", force);
+	PG_RETURN_TEXT_P(cstring_to_text(bk_call(run, true)));
 }
 
 Datum

@@ -146,6 +146,8 @@ bk_request_line(const BkRun *run, const BkRepository *repository)
 	if (strcmp(run->verb, "init") != 0 && repository->id[0] != '\0')
 		bk_request_text(&line, "repository_id", repository->id);
 	bk_request_text(&line, "system_identifier", system_identifier);
+	bk_request_text(&line, "data_directory", DataDir);
+	bk_request_text(&line, "fence", bk_setting_fence);
 	bk_request_text(&line, "conninfo", bk_request_conninfo());
 	if (bk_setting_role[0] != '\0')
 		bk_request_text(&line, "role", bk_setting_role);

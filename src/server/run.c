@@ -86,8 +86,7 @@ bk_work_new(int slot)
 	BkWork	   *work = MemoryContextAllocZero(TopMemoryContext, sizeof(BkWork));
 
 	work->slot = slot;
-	work->child.out.fd = -1;
-	work->child.err.fd = -1;
+	bk_child_init(&work->child);
 	work->finished = true;
 	return work;
 }
@@ -175,7 +174,7 @@ bk_work_do(BkWork *work)
 
 	/* let the program work */
 	work->program_started_at = GetCurrentTimestamp();
-	bk_child_start(&work->child, request);
+	bk_child_start(&work->child, "agent", request);
 	bk_work_relay(work);
 
 	/* say how it went */

@@ -18,6 +18,7 @@ char	   *bk_setting_repository;
 char	   *bk_setting_compression;
 char	   *bk_setting_conninfo;
 char	   *bk_setting_role;
+char	   *bk_setting_fence;
 int			bk_setting_jobs;
 int			bk_setting_max_runs = 4;
 int			bk_setting_lock_timeout;
@@ -70,6 +71,11 @@ bk_settings_define(void)
 	DefineCustomStringVariable("backup_ext.role",
 							   "Sets the role that the backup program takes after login.",
 							   NULL, &bk_setting_role, "",
+							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.fence",
+							   "Keeps this server from writing into the repository, and says why.",
+							   "A restore sets it; the function backup_adopt() resets it.",
+							   &bk_setting_fence, "",
 							   PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("backup_ext.jobs",
 							"Sets how many threads one run may use.",

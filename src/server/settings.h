@@ -12,6 +12,7 @@ extern char *bk_setting_repository; /* URL; empty: none */
 extern char *bk_setting_compression;
 extern char *bk_setting_conninfo;	/* empty: the server's own socket */
 extern char *bk_setting_role;	/* empty: no SET ROLE */
+extern char *bk_setting_fence;	/* why this server may not write; empty: it may */
 extern int	bk_setting_jobs;
 extern int	bk_setting_max_runs;
 extern int	bk_setting_lock_timeout;	/* milliseconds */

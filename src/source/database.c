@@ -30,6 +30,9 @@ static const char position_sql[] =
 	"SELECT jsonb_build_object("
 	" 'system_identifier', s.system_identifier::text,"
 	" 'timeline', c.timeline_id,"
+	" 'fence', current_setting('backup_ext.fence', true),"
+	" 'data_directory', CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')"
+	"   THEN current_setting('data_directory') END,"
 	" 'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
 	"   ELSE pg_current_wal_lsn() END::text)::text"
 	" FROM pg_control_system() s, pg_control_checkpoint() c";

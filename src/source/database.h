@@ -18,7 +18,10 @@
  */
 extern BkJson *bk_database_identity(BkPg *pg, BkError *err);
 
-/* Where the cluster stands: system identifier, timeline, WAL position. */
+/*
+ * Which cluster it is and where that stands: system_identifier, timeline, lsn,
+ * and fence and data_directory (null where it cannot be known).
+ */
 extern BkJson *bk_database_position(BkPg *pg, BkError *err);
 
 /*

@@ -466,7 +466,7 @@ puts_and_removes_run_together(BkStorage *storage)
 /* --- match and sync ----------------------------------------------------------- */
 
 static bool
-note_key(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
+match_key(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 {
 	BkBuf	   *seen = arg;
 
@@ -487,15 +487,15 @@ matches_beginnings(BkStorage *storage)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		assert_good(put(storage, keys[i], "1", 1, 1, &err), &err);
 	bk_buf_init(&seen);
-	assert_good(bk_storage_match(storage, "a/x-", note_key, &seen, &err), &err);
+	assert_good(bk_storage_match(storage, "a/x-", match_key, &seen, &err), &err);
 	bk_buf_printf(&seen, "| ");
-	assert_good(bk_storage_match(storage, "x", note_key, &seen, &err), &err);
+	assert_good(bk_storage_match(storage, "x", match_key, &seen, &err), &err);
 	bk_buf_printf(&seen, "| ");
-	assert_good(bk_storage_match(storage, "b/", note_key, &seen, &err), &err);
-	assert_good(bk_storage_match(storage, "c/x", note_key, &seen, &err), &err);
+	assert_good(bk_storage_match(storage, "b/", match_key, &seen, &err), &err);
+	assert_good(bk_storage_match(storage, "c/x", match_key, &seen, &err), &err);
 	assert_string_equal(seen.data, "a/x-1 a/x-2 | x-1 | b/x-1 ");
 	bk_buf_free(&seen);
-	assert_false(bk_storage_match(storage, "../x", note_key, &seen, &err));
+	assert_false(bk_storage_match(storage, "../x", match_key, &seen, &err));
 	assert_reason(&err, BK_STATE_BAD_ARGUMENT, "not a valid object name");
 }
 

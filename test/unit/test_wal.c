@@ -136,7 +136,7 @@ open_place(void)
 {
 	Place		place = {.folder = new_folder()};
 	char		url[128];
-	BkRepositoryTarget target = {.url = url, .system_identifier = CLUSTER};
+	BkRepositoryTarget target = {.url = url};
 	BkError		err;
 
 	snprintf(url, sizeof(url), "file://%s", place.folder);
