@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 
 #include "server/launcher.h"
+#include "server/registrar.h"
 #include "server/settings.h"
 #include "server/shared.h"
 
@@ -27,4 +28,5 @@ _PG_init(void)
 
 	bk_shared_request();
 	bk_launcher_register();
+	bk_registrar_register();
 }

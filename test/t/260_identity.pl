@@ -1,0 +1,199 @@
+# Who may write into a repository: the table of README, "Who may write", row by
+# row. A new host name is in the unit tests, pg_upgrade in 180_pg_upgrade.pl.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use BackupExt;
+use BackupExtFaults ();
+use File::Copy ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $COPY = qr/this copy of the cluster may not write into the repository/;
+my $FENCED = qr/this server is fenced: it may not write into the repository/;
+
+my $node = BackupExt->new('original');
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', "wal_keep_size = 1GB\nwal_log_hints = on\n");
+$node->begin;
+my $repository = $node->repository;
+my $identifier = $node->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()');
+
+is_deeply([ how() ], ['created'], 'who creates a repository is registered');
+
+# --- what changes nothing ---------------------------------------------------
+
+$node->restart;
+writes($node, 'after a restart');
+$node->stop('immediate');
+$node->start;
+writes($node, 'after a crash');
+$node->stop;
+{
+	local $node->{_install_path} = BackupExtFaults::private_programs('pg_config');
+	$node->start;
+	writes($node, 'with programs of another place, as after a minor upgrade');
+	$node->stop;
+}
+symlink($node->data_dir, $node->basedir . '/link') or die $!;
+system_or_bail('pg_ctl', '-w', '-D', $node->basedir . '/link', '-l', $node->logfile, '-o', '--cluster-name=x', 'start');
+$node->_update_pid(1);
+writes($node, 'started by a symbolic link');
+
+# --- copies -----------------------------------------------------------------
+
+my $kept = writes($node, 'a backup to look at');
+$node->backup('plain');
+my $unstreamed = BackupExt->new('unstreamed');
+$unstreamed->init_from_backup($node, 'plain');
+refused_copy($unstreamed, 'a base backup that was started, without -R');
+
+$node->stop;
+my $snapshot = copy_of($node, 'snapshot');
+$node->start;
+refused_copy($snapshot, 'a snapshot of the volume, started beside the original');
+writes($node, 'the original meanwhile');
+
+# A person may say that the copy takes over.
+$unstreamed->stop;
+$snapshot->start;
+like($snapshot->safe_psql('postgres', 'SELECT backup_adopt()'), qr/^\w{16}$/, 'a copy can be adopted');
+is_deeply([ how() ], [ 'adopted', 'created' ], 'that is written down');
+writes($snapshot, 'an adopted copy');
+$snapshot->stop;
+
+# --- a failover -------------------------------------------------------------
+
+my $standby = BackupExt->new('standby');
+$standby->init_from_backup($node, 'plain', has_streaming => 1);
+$standby->start;
+wait_for_how('streamed', 1);
+$node->wait_for_catchup($standby);
+is_deeply([ how() ], [ 'adopted', 'created', 'streamed' ], 'a standby registers itself while it streams');
+$standby->sql_fails('SELECT backup_now()', '55000', 'while the server is a standby', 'a standby itself does nothing');
+$node->stop;
+$standby->promote;
+$standby->poll_query_until('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'launcher is running'));
+writes($standby, 'a standby that was promoted, without adoption');
+
+# The old primary comes back as a standby, and is promoted again.
+system_or_bail('pg_rewind', '--source-server', $standby->connstr('postgres'), '--target-pgdata', $node->data_dir,
+	'--no-sync');
+$node->append_conf('postgresql.conf', 'port = ' . $node->port . "\n");
+$node->enable_streaming($standby);
+$node->set_standby_mode;
+$node->start;
+$standby->wait_for_catchup($node);
+writes($standby, 'the new primary meanwhile');
+$standby->wait_for_catchup($node);
+$standby->stop;
+$node->promote;
+$node->poll_query_until('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'launcher is running'));
+writes($node, 'the old primary, rewound and promoted again');
+
+# --- a fence ----------------------------------------------------------------
+
+$node->set('backup_ext.fence', "restored from $kept");
+$node->safe_psql('postgres', q(ALTER SYSTEM SET archive_command = ''));
+my $before = BackupExtFaults::tree($repository);
+for my $sql ('SELECT backup_now()', "SELECT backup_delete('$kept', force => true)")
+{
+	$node->sql_fails($sql, '55000', "$FENCED.*backup_ext\\.fence is \"restored from $kept\".*backup_adopt\\(\\)",
+		"with a fence: $sql");
+}
+is($node->safe_psql('postgres', "SELECT bool_and(ok) FROM backup_verify('$kept')"), 't', 'it can be read');
+is($node->safe_psql('postgres', "SELECT backup_restore('$kept', 'look')"), 'look', 'and restored from');
+$node->program_fails([ 'backup', '--database=postgres' ], qr/$FENCED/, 'the program sees the fence, too');
+my ($status, $out, $err) = run_program('delete', $kept, '--force', '-D', $node->data_dir);
+like($err, qr/$FENCED/, 'also with -D');
+is_deeply(BackupExtFaults::tree($repository), $before, 'nothing is written');
+$node->safe_psql('postgres', 'SELECT backup_adopt()');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_file_settings
+	WHERE name IN ('backup_ext.fence', 'archive_command') AND sourcefile LIKE '%auto.conf')),
+	0, 'adoption takes away what the restore has set');
+writes($node, 'an adopted server, at once');
+
+$node->set('backup_ext.fence', "clone of $kept");
+$node->sql_fails('SELECT backup_adopt()', '55000', 'this server is a clone.*force => true', 'a clone is not adopted by mistake');
+($status, $out, $err) = run_program('adopt', '-D', $node->data_dir);
+like($err, qr/this server is a clone/, 'nor by the program');
+($status, $out, $err) = run_program('adopt', '-D', $node->data_dir, '--force');
+is($status, 0, 'only by force') or diag($err);
+writes($node, 'a clone that was adopted by force');
+
+$node->append_conf('postgresql.conf', "backup_ext.fence = 'by hand'\n");
+$node->reload;
+$node->poll_query_until('postgres', q(SELECT current_setting('backup_ext.fence') <> ''));
+$node->sql_fails('SELECT backup_adopt()', '55000', 'the fence is still up.*postgresql\.conf", line \d+.*Take it out there',
+	'a fence in another file');
+
+$node->stop;
+done_testing();
+
+# A test: a backup can be made. Returns its id.
+sub writes
+{
+	my ($server, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($status, $id, $err) = $server->psql('postgres', q(SELECT backup_now(content => 'schema')));
+	is($err, '', "$name: it may write");
+	return $id;
+}
+
+# A test: a copy starts, reads, and leaves the repository as it was.
+sub refused_copy
+{
+	my ($copy, $name) = @_;
+	my $before = BackupExtFaults::tree($repository);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	$copy->start;
+	$copy->poll_query_until('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'launcher is running'));
+	for my $sql ('SELECT backup_now()', "SELECT backup_delete('$kept', force => true)")
+	{
+		$copy->sql_fails($sql, '55000', "$COPY.*backup_adopt\\(\\)", "$name: $sql");
+	}
+	my ($status, $out, $err) = run_program('backup', '--repo', $node->url, $copy->connect_options, '--database=postgres');
+	like($err, $COPY, "$name: the program sees it, too");
+	is($copy->safe_psql('postgres', "SELECT bool_and(ok) FROM backup_verify('$kept')"), 't', "$name: it can read");
+	is($copy->safe_psql('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'repository accepts this cluster')),
+		'f', "$name: backup_check() says so");
+	is_deeply(BackupExtFaults::tree($repository), $before, "$name: the repository is as it was");
+	$copy->stop;
+	return;
+}
+
+# A copy of a stopped server, file by file, with a port of its own.
+sub copy_of
+{
+	my ($server, $name) = @_;
+	my $copy = BackupExt->new($name);
+
+	mkdir $copy->basedir;
+	system_or_bail('cp', '-a', $server->data_dir, $copy->data_dir);
+	$copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\n");
+	return $copy;
+}
+
+# How the writers of the cluster were registered, in order.
+sub how
+{
+	my @records = map { BackupExtFaults::slurp($_) } glob("$repository/writer/$identifier/*.json");
+	return sort map { /"how": "(\w+)"/ } @records;
+}
+
+sub wait_for_how
+{
+	my ($word, $count) = @_;
+	return BackupExtFaults::wait_for(sub { return $count == grep { $_ eq $word } how(); }, "$count are $word");
+}
+
+sub run_program
+{
+	my (@command) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run([ 'pg_backup_ext', @command ], '<', \undef, '>', \$out, '2>', \$err);
+	return ($? >> 8, $out, $err);
+}
