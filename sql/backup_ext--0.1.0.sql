@@ -131,6 +131,26 @@ COMMENT ON COLUMN @extschema@.backup_run_data.detail IS 'detail of its error';
 COMMENT ON COLUMN @extschema@.backup_run_data.hint IS 'hint of its error';
 COMMENT ON COLUMN @extschema@.backup_run_data.result IS 'what it found: the lines of a check';
 
+CREATE TABLE @extschema@.backup_mark_data (
+    repository text NOT NULL,
+    system_identifier text NOT NULL,
+    name text NOT NULL,
+    lsn pg_catalog.pg_lsn NOT NULL,
+    timeline bigint NOT NULL,
+    at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (repository, system_identifier, name)
+);
+COMMENT ON TABLE @extschema@.backup_mark_data IS
+'named restore points as they were last seen in a repository';
+COMMENT ON COLUMN @extschema@.backup_mark_data.repository IS 'URL of the repository';
+COMMENT ON COLUMN @extschema@.backup_mark_data.system_identifier IS 'cluster in whose WAL it is';
+COMMENT ON COLUMN @extschema@.backup_mark_data.name IS 'name of the restore point';
+COMMENT ON COLUMN @extschema@.backup_mark_data.lsn IS 'position in the WAL, just behind it';
+COMMENT ON COLUMN @extschema@.backup_mark_data.timeline IS 'timeline of that position';
+COMMENT ON COLUMN @extschema@.backup_mark_data.at IS 'when it was set';
+COMMENT ON COLUMN @extschema@.backup_mark_data.seen_at IS 'when this row was last compared with the repository';
+
 -- functions that act
 
 CREATE FUNCTION @extschema@.backup_repository_create() RETURNS text
@@ -156,6 +176,12 @@ LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_now';
 COMMENT ON FUNCTION @extschema@.backup_now(text, text, text, text, boolean) IS
 'takes a backup of a database and returns its id; without waiting, returns the number of the run';
+
+CREATE FUNCTION @extschema@.backup_mark(name text) RETURNS pg_catalog.pg_lsn
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_mark';
+COMMENT ON FUNCTION @extschema@.backup_mark(text) IS
+'sets a named restore point, to which the cluster can be recovered later, and returns its position';
 
 CREATE FUNCTION @extschema@.backup_restore(
     id text,
@@ -289,7 +315,7 @@ CREATE VIEW @extschema@.backup_run AS
 COMMENT ON VIEW @extschema@.backup_run IS
 'every attempt to do something, with its end';
 COMMENT ON COLUMN @extschema@.backup_run.run IS 'number of the run';
-COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, sync, verify, restore, delete or check';
+COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, verify, restore, delete or check';
 COMMENT ON COLUMN @extschema@.backup_run.kind IS 'kind of backup, for a backup';
 COMMENT ON COLUMN @extschema@.backup_run.database IS 'database to back up or to create';
 COMMENT ON COLUMN @extschema@.backup_run.backup_id IS 'backup that was made or used';
@@ -415,6 +441,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.backup_list(text, text) IS
 'backups in the repository that is set now, as they were last seen, newest first';
+
+CREATE VIEW @extschema@.backup_mark_list AS
+    SELECT m.name, m.lsn, m.timeline, m.at
+    FROM @extschema@.backup_mark_data AS m
+    WHERE @extschema@.backup_repository_is_current(m.repository)
+        AND m.system_identifier OPERATOR(pg_catalog.=)
+            (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() AS c);
+COMMENT ON VIEW @extschema@.backup_mark_list IS
+'named restore points of this cluster in the repository that is set now, as they were last seen';
+COMMENT ON COLUMN @extschema@.backup_mark_list.name IS 'name of the restore point';
+COMMENT ON COLUMN @extschema@.backup_mark_list.lsn IS 'position in the WAL, just behind it';
+COMMENT ON COLUMN @extschema@.backup_mark_list.timeline IS 'timeline of that position';
+COMMENT ON COLUMN @extschema@.backup_mark_list.at IS 'when it was set';
 
 CREATE VIEW @extschema@.backup_status AS
     -- read once; an attempt that has just ended may not have its row yet
@@ -568,13 +607,15 @@ COMMENT ON COLUMN @extschema@.backup_status.running IS 'is a backup of it queued
 
 REVOKE ALL ON @extschema@.backup_repository_data, @extschema@.backup_catalogue_data,
     @extschema@.backup_run_data, @extschema@.backup_run, @extschema@.backup_progress,
-    @extschema@.backup_catalogue, @extschema@.backup_status FROM PUBLIC;
+    @extschema@.backup_catalogue, @extschema@.backup_status,
+    @extschema@.backup_mark_data, @extschema@.backup_mark_list FROM PUBLIC;
 REVOKE ALL ON SEQUENCE @extschema@.backup_run_number FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION
     @extschema@.backup_repository_create(),
     @extschema@.backup_adopt(boolean),
     @extschema@.backup_now(text, text, text, text, boolean),
+    @extschema@.backup_mark(text),
     @extschema@.backup_list(text, text),
     @extschema@.backup_verify(text, text),
     @extschema@.backup_restore(text, text, boolean, boolean, boolean, boolean, boolean),
@@ -589,7 +630,8 @@ FROM PUBLIC;
 REVOKE ALL ON PROCEDURE @extschema@.backup_wait(bigint, interval) FROM PUBLIC;
 
 GRANT SELECT ON @extschema@.backup_run, @extschema@.backup_progress,
-    @extschema@.backup_catalogue, @extschema@.backup_status TO pg_monitor;
+    @extschema@.backup_catalogue, @extschema@.backup_status,
+    @extschema@.backup_mark_list TO pg_monitor;
 GRANT EXECUTE ON FUNCTION
     @extschema@.backup_list(text, text),
     @extschema@.backup_run_slots(),

@@ -15,6 +15,7 @@ const BkCommand bk_commands[] = {
 	{"adopt", "adopt", bk_job_adopt, NULL, "let this cluster write into an existing repository"},
 	{"register", "register", bk_job_register, NULL, "let this standby write there once it is promoted"},
 	{"backup", "backup", bk_job_backup, NULL, "back up a database"},
+	{"mark", "mark", bk_job_mark, "name", "set a named restore point"},
 	{"list", "sync", bk_job_sync, NULL, "list the backups of a repository"},
 	{"info", NULL, bk_job_info, "id", "show the manifest of a backup"},
 	{"verify", "verify", bk_job_verify, "id", "check a backup and write the verdict down"},

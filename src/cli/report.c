@@ -30,6 +30,7 @@ static void print_json(const char *kind, const BkJson *body);
 static void print_repository(const BkJson *body);
 static void print_backup(BkReport *report, const BkJson *body);
 static void print_check(const BkJson *body);
+static void print_mark(const BkJson *body);
 static void print_restored(const BkJson *body);
 static void print_manifest(const BkJson *body);
 static void print_line(FILE *to, const char *what, const char *text,
@@ -105,6 +106,8 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		print_backup(report, body);
 	else if (strcmp(kind, "check") == 0)
 		print_check(body);
+	else if (strcmp(kind, "mark") == 0)
+		print_mark(body);
 	else if (strcmp(kind, "manifest") == 0)
 		print_manifest(body);
 	else if (strcmp(kind, "restored") == 0)
@@ -207,6 +210,14 @@ print_check(const BkJson *body)
 	print_line(stdout, "", member(body, "detail"), "\n");
 	if (bk_json_get(body, "hint") != NULL)
 		print_line(stdout, "     hint: ", member(body, "hint"), "\n");
+}
+
+static void
+print_mark(const BkJson *body)
+{
+	print_line(stdout, "mark ", member(body, "name"), "");
+	print_line(stdout, " at ", member(body, "lsn"), "");
+	print_line(stdout, ", set at ", member(body, "at"), "\n");
 }
 
 static void

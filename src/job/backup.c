@@ -59,7 +59,6 @@ static bool check_request(const BkRequest *request, BkError *err);
 static bool connect_sessions(Backup *b, BkError *err);
 static bool open_snapshot(Backup *b, BkError *err);
 static bool read_facts(Backup *b, BkError *err);
-static bool check_cluster(const Backup *b, BkError *err);
 static bool open_repository(Backup *b, BkError *err);
 static bool store_archive(Backup *b, BkError *err);
 static bool store_globals(Backup *b, BkError *err);
@@ -185,22 +184,7 @@ read_facts(Backup *b, BkError *err)
 							   (long long) oid,
 							   (long long) b->request->database_oid);
 	}
-	return check_cluster(b, err);
-}
-
-/* Does the login lead to the cluster that asks? */
-static bool
-check_cluster(const Backup *b, BkError *err)
-{
-	const char *asking = b->request->system_identifier;
-	const char *found = bk_json_string(bk_json_get(b->start, "system_identifier"), "");
-
-	if (asking == NULL || strcmp(asking, found) == 0)
-		return true;
-	bk_error(err, BK_STATE_WRONG_STATE, "the login leads to another cluster");
-	bk_error_detail(err, "The server there has system identifier %s, this cluster has %s.",
-					found, asking);
-	return bk_error_hint(err, "Correct backup_ext.conninfo.");
+	return bk_database_require_cluster(b->start, b->request->system_identifier, err);
 }
 
 static bool

@@ -207,6 +207,20 @@ bk_common_report_unreadable(const char *id, const BkError *problem,
 }
 
 void
+bk_common_report_mark(const BkMark *mark, const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+
+	bk_json_put_string(record, "system_identifier", mark->system_identifier);
+	bk_json_put_string(record, "name", mark->name);
+	bk_json_put_string(record, "lsn", mark->lsn);
+	bk_json_put_int(record, "timeline", mark->timeline);
+	bk_json_put_string(record, "at", mark->at);
+	host->record(host->ctx, "mark", record);
+	bk_json_free(record);
+}
+
+void
 bk_common_report_check(const BkHost *host, const char *name, bool ok,
 					   const char *detail, const char *hint)
 {

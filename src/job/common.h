@@ -8,6 +8,7 @@
 #include "job/request.h"
 #include "repo/intent.h"
 #include "repo/manifest.h"
+#include "repo/mark.h"
 #include "repo/note.h"
 #include "repo/repository.h"
 #include "repo/writer.h"
@@ -82,6 +83,9 @@ extern void bk_common_report_backup(const BkManifest *manifest,
 /* Send the "backup" record of one whose files cannot be read, and why. */
 extern void bk_common_report_unreadable(const char *id, const BkError *problem,
 										const BkHost *host);
+
+/* Send the "mark" record. */
+extern void bk_common_report_mark(const BkMark *mark, const BkHost *host);
 
 /* Send a "check" record; hint may be NULL. */
 extern void bk_common_report_check(const BkHost *host, const char *name,

@@ -47,6 +47,7 @@ typedef struct BkRequest
 	const char *level;			/* stored, readable */
 	const char *target;			/* database to restore into */
 	const char *object;			/* stream to print */
+	const char *name;			/* of a mark */
 	bool		replace;
 	bool		no_owner;
 	bool		no_privileges;

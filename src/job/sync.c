@@ -13,6 +13,7 @@ typedef struct Report
 } Report;
 
 static bool report_one(void *arg, const char *id, BkError *err);
+static bool report_mark(void *arg, const BkMark *mark, BkError *err);
 
 bool
 bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
@@ -27,7 +28,8 @@ bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
 	if (report.repo == NULL)
 		return false;
 	bk_common_report_repository(report.repo, host);
-	ok = bk_repository_walk(report.repo, report_one, &report, err);
+	ok = bk_repository_walk(report.repo, report_one, &report, err) &&
+		bk_mark_walk(report.repo, host, NULL, report_mark, (void *) host, err);
 	bk_repository_close(report.repo);
 	return ok;
 }
@@ -72,4 +74,13 @@ report_one(void *arg, const char *id, BkError *err)
 		bk_common_report_unreadable(id, &problem, report->host);
 	bk_manifest_free(manifest);
 	return true;
+}
+
+static bool
+report_mark(void *arg, const BkMark *mark, BkError *err)
+{
+	const BkHost *host = arg;
+
+	bk_common_report_mark(mark, host);
+	return bk_go_on(host, err);
 }

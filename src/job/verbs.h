@@ -32,7 +32,15 @@ extern bool bk_job_register(const BkRequest *request, const BkHost *host,
 extern bool bk_job_backup(const BkRequest *request, const BkHost *host,
 						  BkError *err);
 
-/* Report all backups. Records: repository, then backup for each. */
+/*
+ * Set a named restore point in the WAL of the server, and write it down.
+ * Record: mark. Errors: the name is in use (42710), nothing is archived
+ * (55000).
+ */
+extern bool bk_job_mark(const BkRequest *request, const BkHost *host,
+						BkError *err);
+
+/* Report all backups. Records: repository, then backup and mark for each. */
 extern bool bk_job_sync(const BkRequest *request, const BkHost *host,
 						BkError *err);
 

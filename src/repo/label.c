@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/buf.h"
 #include "core/clock.h"
 #include "core/digest.h"
 
@@ -21,40 +20,38 @@ static bool has_name(const char *name, size_t len);
 static bool has_random(const char *tail);
 
 bool
+bk_label_encode(const char *name, char *encoded)
+{
+	size_t		len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return false;
+	for (; *name != '\0'; name++)
+	{
+		if (is_plain((unsigned char) *name))
+			*encoded++ = *name;
+		else
+			encoded += snprintf(encoded, 4, "%%%02X", (unsigned char) *name);
+	}
+	*encoded = '\0';
+	return true;
+}
+
+bool
 bk_label_make(int64_t now, const char *name, char *id, BkError *err)
 {
 	char		time[BK_CLOCK_COMPACT_SIZE];
 	char		random[RANDOM_LENGTH + 1];
-	size_t		len = strlen(name);
-	BkBuf		buf;
+	char		encoded[BK_LABEL_ENCODED_SIZE];
 
-	if (len == 0 || len > NAME_MAX_BYTES)
+	if (!bk_label_encode(name, encoded))
 		return bk_error(err, BK_STATE_BAD_ARGUMENT,
 						"name \"%.80s\" must have 1 to %d bytes", name,
 						NAME_MAX_BYTES);
 	if (!bk_random_label(random, RANDOM_LENGTH, err))
 		return false;
 	bk_clock_format_compact(now, time);
-
-	bk_buf_init(&buf);
-	bk_buf_printf(&buf, "%s-", time);
-	for (size_t i = 0; i < len; i++)
-	{
-		unsigned char c = (unsigned char) name[i];
-
-		if (is_plain(c))
-			bk_buf_append(&buf, &c, 1);
-		else
-			bk_buf_printf(&buf, "%%%02X", c);
-	}
-	bk_buf_printf(&buf, "-%s", random);
-	if (buf.failed)
-	{
-		bk_buf_free(&buf);
-		return bk_error_memory(err);
-	}
-	memcpy(id, buf.data, buf.len + 1);
-	bk_buf_free(&buf);
+	snprintf(id, BK_LABEL_SIZE, "%s-%s-%s", time, encoded, random);
 	return true;
 }
 

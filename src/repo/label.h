@@ -18,6 +18,15 @@
 /* Longest id with its NUL: 16 of time, 63 bytes encoded by 3, 4 random, 2 dashes. */
 #define BK_LABEL_SIZE	231
 
+/* Room for an encoded name of 63 bytes, with its NUL. */
+#define BK_LABEL_ENCODED_SIZE	(63 * 3 + 1)
+
+/*
+ * Percent-encode a name of 1 to 63 bytes, as it stands in an id and in other
+ * keys; false where it has none or more.
+ */
+extern bool bk_label_encode(const char *name, char *encoded);
+
 /*
  * Make the id of a run that starts now (seconds since 1970) on something
  * called name, of 1 to 63 bytes. Errors: name too long (22023), no random

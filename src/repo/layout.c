@@ -5,6 +5,7 @@
 #include "repo/layout.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,26 @@ void
 bk_layout_writer(char *key, const char *system_identifier, const char *place)
 {
 	snprintf(key, BK_KEY_SIZE, "writer/%s/%s.json", system_identifier, place);
+}
+
+void
+bk_layout_marks(char *key, const char *system_identifier)
+{
+	snprintf(key, BK_KEY_SIZE, "mark%s%s", system_identifier == NULL ? "" : "/",
+			 system_identifier == NULL ? "" : system_identifier);
+}
+
+bool
+bk_layout_mark(char *key, const char *system_identifier, uint64_t lsn,
+			   const char *name)
+{
+	char		encoded[BK_LABEL_ENCODED_SIZE];
+
+	if (!bk_label_encode(name, encoded))
+		return false;
+	snprintf(key, BK_KEY_SIZE, "mark/%s/%016" PRIX64 "-%s.json",
+			 system_identifier, lsn, encoded);
+	return true;
 }
 
 void

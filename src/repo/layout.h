@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/walname.h"
 #include "repo/label.h"
@@ -33,6 +34,16 @@ extern void bk_layout_cluster(char *key, const char *system_identifier);
 /* writer/<system identifier>/<place>.json */
 extern void bk_layout_writer(char *key, const char *system_identifier,
 							 const char *place);
+
+/* mark or mark/<system identifier>; NULL: all of them */
+extern void bk_layout_marks(char *key, const char *system_identifier);
+
+/*
+ * mark/<system identifier>/<position, 16 digits>-<name, percent-encoded>.json;
+ * false where the name is too long.
+ */
+extern bool bk_layout_mark(char *key, const char *system_identifier,
+						   uint64_t lsn, const char *name);
 
 /* manifest/<id>.json */
 extern void bk_layout_manifest(char *key, const char *id);

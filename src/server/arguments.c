@@ -18,6 +18,7 @@
 #include "server/request.h"
 
 #define BK_LABEL_LENGTH 200		/* characters */
+#define BK_MARK_LENGTH 63		/* bytes */
 #define BK_SPELLING_DISTANCE 3
 
 static char *bk_argument_similar_database(const char *name);
@@ -185,6 +186,23 @@ bk_argument_new_database(FunctionCallInfo fcinfo, int number)
 				 errmsg("invalid value for argument \"%s\"", "target_database"),
 				 errdetail("The name of a database has 1 to %d bytes.",
 						   NAMEDATALEN - 1)));
+	return name;
+}
+
+/* As src/repo/mark.c has it, which sees the name in UTF-8. */
+char *
+bk_argument_mark(FunctionCallInfo fcinfo, int number)
+{
+	char	   *name = bk_argument_text(fcinfo, number, "name");
+	char	   *utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);
+
+	if (name[0] == '\0' || strlen(utf8) > BK_MARK_LENGTH ||
+		bk_argument_has_control(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument \"%s\"", "name"),
+				 errdetail("The name of a mark has 1 to %d bytes and no control characters.",
+						   BK_MARK_LENGTH)));
 	return name;
 }
 

@@ -86,6 +86,11 @@ static const char bk_sql_forget_other_repository[] =
 " USING %s.backup_repository_data AS r"
 " WHERE c.repository = $1 AND r.url = $1 AND r.id <> $2 ->> 'id'";
 
+static const char bk_sql_forget_other_marks[] =
+"DELETE FROM %s.backup_mark_data AS m"
+" USING %s.backup_repository_data AS r"
+" WHERE m.repository = $1 AND r.url = $1 AND r.id <> $2 ->> 'id'";
+
 static const char bk_sql_put_repository[] =
 "INSERT INTO %s.backup_repository_data (url, id, created_at, format)"
 " SELECT $1, e.id, e.created_at, e.format"
@@ -115,6 +120,18 @@ static const char bk_sql_remove_backup[] =
 
 static const char bk_sql_remove_unseen[] =
 "DELETE FROM %s.backup_catalogue_data"
+" WHERE repository = $1 AND seen_at < $2";
+
+static const char bk_sql_put_mark[] =
+"INSERT INTO %s.backup_mark_data (repository, system_identifier, name, lsn, timeline, at, seen_at)"
+" SELECT $1, e.system_identifier, e.name, e.lsn, e.timeline, e.at, pg_catalog.clock_timestamp()"
+" FROM pg_catalog.jsonb_to_record($2)"
+" AS e (system_identifier text, name text, lsn pg_lsn, timeline bigint, at timestamptz)"
+" ON CONFLICT (repository, system_identifier, name) DO UPDATE SET lsn = excluded.lsn,"
+" timeline = excluded.timeline, at = excluded.at, seen_at = excluded.seen_at";
+
+static const char bk_sql_remove_unseen_marks[] =
+"DELETE FROM %s.backup_mark_data"
 " WHERE repository = $1 AND seen_at < $2";
 
 static MemoryContext bk_catalogue_begin(void);
@@ -217,6 +234,7 @@ bk_catalogue_put_repository(const char *url, Jsonb *event)
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_catalogue_execute(bk_sql_forget_other_repository, &values);
+	bk_catalogue_execute(bk_sql_forget_other_marks, &values);
 	bk_catalogue_execute(bk_sql_put_repository, &values);
 	bk_catalogue_commit(caller);
 }
@@ -232,6 +250,18 @@ bk_catalogue_put_backup(const char *url, Jsonb *event)
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_catalogue_execute(bk_sql_replace_backup, &values);
 	bk_catalogue_execute(bk_sql_insert_backup, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_put_mark(const char *url, Jsonb *event)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
+	bk_catalogue_execute(bk_sql_put_mark, &values);
 	bk_catalogue_commit(caller);
 }
 
@@ -256,6 +286,7 @@ bk_catalogue_remove_unseen(const char *url, TimestampTz since)
 	bk_values_add_text(&values, url);
 	bk_values_add_time(&values, since);
 	bk_catalogue_execute(bk_sql_remove_unseen, &values);
+	bk_catalogue_execute(bk_sql_remove_unseen_marks, &values);
 	bk_catalogue_commit(caller);
 }
 

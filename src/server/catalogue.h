@@ -48,10 +48,16 @@ extern void bk_catalogue_put_repository(const char *url, Jsonb *event);
 /* Adds or replaces a backup by a "backup" event. */
 extern void bk_catalogue_put_backup(const char *url, Jsonb *event);
 
+/* Adds or replaces a named restore point by a "mark" event. */
+extern void bk_catalogue_put_mark(const char *url, Jsonb *event);
+
 /* Takes a backup out. */
 extern void bk_catalogue_remove_backup(const char *url, const char *id);
 
-/* Takes out the backups that a sync, begun at the given time, has not seen. */
+/*
+ * Takes out the backups and marks that a sync, begun at the given time, has
+ * not seen.
+ */
 extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since);
 
 /*

@@ -35,6 +35,7 @@ static void bk_event_put_new_backup(BkReport *report, const char *id,
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
+static void bk_event_mark(BkReport *report, Jsonb *event);
 static void bk_event_notice(BkReport *report, Jsonb *event);
 static void bk_event_done(BkReport *report, Jsonb *event);
 static void bk_event_failed(BkReport *report, Jsonb *event);
@@ -48,6 +49,7 @@ static const BkEventType bk_event_types[] =
 	{"check", bk_event_check},
 	{"restored", bk_event_restored},
 	{"deleted", bk_event_deleted},
+	{"mark", bk_event_mark},
 	{"notice", bk_event_notice},
 	{"done", bk_event_done},
 	{"failed", bk_event_failed}
@@ -245,6 +247,15 @@ static void
 bk_event_deleted(BkReport *report, Jsonb *event)
 {
 	bk_catalogue_remove_backup(report->url, bk_event_id(event));
+}
+
+static void
+bk_event_mark(BkReport *report, Jsonb *event)
+{
+	if (strcmp(report->verb, "mark") == 0)
+		bk_text_copy(report->result, sizeof(report->result),
+					 bk_message_needed_text(event, "lsn"));
+	bk_catalogue_put_mark(report->url, event);
 }
 
 static void

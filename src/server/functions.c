@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/pg_lsn.h"
 
 #include "server/arguments.h"
 #include "server/call.h"
@@ -17,6 +18,7 @@
 PG_FUNCTION_INFO_V1(bk_repository_create);
 PG_FUNCTION_INFO_V1(bk_adopt);
 PG_FUNCTION_INFO_V1(bk_now);
+PG_FUNCTION_INFO_V1(bk_mark);
 PG_FUNCTION_INFO_V1(bk_restore);
 PG_FUNCTION_INFO_V1(bk_delete);
 PG_FUNCTION_INFO_V1(bk_sync);
@@ -60,6 +62,17 @@ bk_now(PG_FUNCTION_ARGS)
 	if (label != NULL)
 		bk_request_add_text(run, "label", label);
 	PG_RETURN_TEXT_P(cstring_to_text(bk_call(run, wait)));
+}
+
+Datum
+bk_mark(PG_FUNCTION_ARGS)
+{
+	char	   *name = bk_argument_mark(fcinfo, 0);
+	BkRun	   *run = bk_request_new("mark");
+
+	bk_request_add_text(run, "name", name);
+	PG_RETURN_DATUM(DirectFunctionCall1(pg_lsn_in,
+										CStringGetDatum(bk_call(run, true))));
 }
 
 Datum

@@ -54,6 +54,20 @@ bk_database_position(BkPg *pg, BkError *err)
 }
 
 bool
+bk_database_require_cluster(const BkJson *position,
+							const char *system_identifier, BkError *err)
+{
+	const char *found = bk_json_string(bk_json_get(position, "system_identifier"), "");
+
+	if (system_identifier == NULL || strcmp(system_identifier, found) == 0)
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE, "the login leads to another cluster");
+	bk_error_detail(err, "The server there has system identifier %s, this cluster has %s.",
+					found, system_identifier);
+	return bk_error_hint(err, "Correct backup_ext.conninfo.");
+}
+
+bool
 bk_database_create(BkPg *pg, const char *name, const BkJson *identity,
 				   BkError *err)
 {

@@ -25,6 +25,14 @@ extern BkJson *bk_database_identity(BkPg *pg, BkError *err);
 extern BkJson *bk_database_position(BkPg *pg, BkError *err);
 
 /*
+ * Is that position one of this cluster? An error (55000) if it is not; NULL:
+ * of any.
+ */
+extern bool bk_database_require_cluster(const BkJson *position,
+										const char *system_identifier,
+										BkError *err);
+
+/*
  * Create an empty database like the one of an identity. If the login is a
  * superuser, only superusers can connect until bk_property_apply() sets the
  * true limit. A tablespace that does not exist here is left out.

@@ -4,8 +4,6 @@
  */
 #include "source/fence.h"
 
-#include <string.h>
-
 #include "core/clock.h"
 #include "source/database.h"
 
@@ -32,18 +30,11 @@ static bool
 require_cluster(BkPg *pg, const char *system_identifier, BkError *err)
 {
 	BkJson	   *position = bk_database_position(pg, err);
-	const char *found = bk_json_string(bk_json_get(position, "system_identifier"), "");
-	bool		same = strcmp(found, system_identifier) == 0;
+	bool		ok = position != NULL &&
+		bk_database_require_cluster(position, system_identifier, err);
 
-	if (position != NULL && !same)
-	{
-		bk_error(err, BK_STATE_WRONG_STATE, "the login leads to another cluster");
-		bk_error_detail(err, "The server there has system identifier %s, this cluster has %s.",
-						found, system_identifier);
-		bk_error_hint(err, "Correct backup_ext.conninfo.");
-	}
 	bk_json_free(position);
-	return same;
+	return ok;
 }
 
 /* The names are of our own choice, so they need no quotes. */

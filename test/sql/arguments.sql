@@ -23,6 +23,8 @@ SELECT * FROM backup_verify('20261121T101500Z-app-7x2m', NULL);
 SELECT backup_delete(NULL);
 SELECT backup_delete('20261121T101500Z-app-7x2m', NULL);
 SELECT backup_sync(NULL);
+SELECT backup_adopt(NULL);
+SELECT backup_mark(NULL);
 SELECT backup_cancel(NULL);
 CALL backup_wait(NULL);
 
@@ -52,6 +54,13 @@ SELECT backup_restore('20261121T101500Z-app-7x2m', repeat('x', 64));
 SELECT backup_now(label => repeat('x', 201));
 \echo :LAST_ERROR_SQLSTATE
 SELECT backup_now(label => E'two\nlines');
+
+-- marks
+SELECT backup_mark('');
+\echo :LAST_ERROR_SQLSTATE
+SELECT backup_mark(repeat('x', 64));
+SELECT backup_mark(repeat('ä', 32));
+SELECT backup_mark(E'two\nlines');
 
 -- ids: anything that is not one is refused by every function
 CREATE TABLE bad_id (n int, id text);
