@@ -72,7 +72,6 @@ bk_child_start(BkChild *child, const char *command, const char *request)
 {
 	BkSpawned	spawned;
 
-	pqsignal(SIGCHLD, bk_child_on_sigchld);
 	bk_spawn(command, &spawned);
 	child->pid = spawned.pid;
 	child->in = spawned.in;
@@ -83,15 +82,6 @@ bk_child_start(BkChild *child, const char *command, const char *request)
 	/* a child that ends early makes this fail; its exit is then what counts */
 	(void) bk_child_write(child, request);
 	fcntl(child->in, F_SETFL, O_NONBLOCK);
-}
-
-static void
-bk_child_on_sigchld(SIGNAL_ARGS)
-{
-	int			saved_errno = errno;
-
-	SetLatch(MyLatch);
-	errno = saved_errno;
 }
 
 static void
@@ -143,13 +133,16 @@ void
 bk_child_relay(BkChild *child, const BkChildHost *host)
 {
 	BkChildStop stop = {0};
-	bool		ended = false;
 
+	/* what the child has started may keep its pipes open beyond its end */
+	pqsignal(SIGCHLD, bk_child_on_sigchld);
 	bk_child_end_input(child);
-	while (!ended)
+	while (!bk_child_take(child, host))
 	{
 		long		timeout = -1;
 
+		if (host->stop_wanted(host->arg))
+			bk_child_ask_to_stop(child, &stop);
 		if (stop.asked)
 			timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 													  stop.kill_at);
@@ -164,10 +157,16 @@ bk_child_relay(BkChild *child, const BkChildHost *host)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		ended = bk_child_take(child, host);
-		if (!ended && host->stop_wanted(host->arg))
-			bk_child_ask_to_stop(child, &stop);
 	}
+}
+
+static void
+bk_child_on_sigchld(SIGNAL_ARGS)
+{
+	int			saved_errno = errno;
+
+	SetLatch(MyLatch);
+	errno = saved_errno;
 }
 
 BkChildWake
@@ -176,18 +175,25 @@ bk_child_wait(BkChild *child, long timeout_ms)
 	WaitEventSet *set = BkCreateWaitEventSet(4);
 	WaitEvent	events[4];
 	BkChildWake wake = BK_CHILD_HEARD;
-	int			count;
+	volatile int count = 0;
 	int			i;
 
-	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_POSTMASTER_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	if (child->out.fd >= 0)
-		AddWaitEventToSet(set, WL_SOCKET_READABLE, child->out.fd, NULL, NULL);
-	if (child->err.fd >= 0)
-		AddWaitEventToSet(set, WL_SOCKET_READABLE, child->err.fd, NULL, NULL);
-	count = WaitEventSetWait(set, timeout_ms, events, lengthof(events),
-							 PG_WAIT_EXTENSION);
-	FreeWaitEventSet(set);
+	PG_TRY();
+	{
+		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		AddWaitEventToSet(set, WL_POSTMASTER_DEATH, PGINVALID_SOCKET, NULL, NULL);
+		if (child->out.fd >= 0)
+			AddWaitEventToSet(set, WL_SOCKET_READABLE, child->out.fd, NULL, NULL);
+		if (child->err.fd >= 0)
+			AddWaitEventToSet(set, WL_SOCKET_READABLE, child->err.fd, NULL, NULL);
+		count = WaitEventSetWait(set, timeout_ms, events, lengthof(events),
+								 PG_WAIT_EXTENSION);
+	}
+	PG_FINALLY();
+	{
+		FreeWaitEventSet(set);	/* it has a descriptor of its own */
+	}
+	PG_END_TRY();
 	for (i = 0; i < count; i++)
 	{
 		if (events[i].events == WL_POSTMASTER_DEATH)

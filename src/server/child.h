@@ -54,7 +54,7 @@ extern void bk_child_init(BkChild *child);
 /*
  * Starts "pg_backup_ext COMMAND" and gives it the request, a line of less than
  * 60 kB; its input stays open. Raises an error with SQLSTATE 58P01 if there is
- * no such program. The latch of this process is set when the child ends.
+ * no such program.
  */
 extern void bk_child_start(BkChild *child, const char *command,
 						   const char *request);
