@@ -13,6 +13,11 @@
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
+#if PG_VERSION_NUM >= 160000
+#include "archive/archive_module.h"
+#else
+#include "postmaster/pgarch.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "backup_ext needs PostgreSQL 15 or newer"
@@ -42,6 +47,40 @@
 #else
 #define BkCreateWaitEventSet(nevents) \
 	CreateWaitEventSet(CurrentMemoryContext, (nevents))
+#endif
+
+/* 16 gave the callbacks of an archive module a state, and a call to begin with */
+#if PG_VERSION_NUM >= 160000
+#define BK_ARCHIVE_ARGUMENT ArchiveModuleState *state
+#define BK_ARCHIVE_ARGUMENTS ArchiveModuleState *state,
+#define BK_ARCHIVE_MODULE(configured, archive, shutdown) \
+	const ArchiveModuleCallbacks * \
+	_PG_archive_module_init(void) \
+	{ \
+		static const ArchiveModuleCallbacks callbacks = { \
+			NULL, (configured), (archive), (shutdown) \
+		}; \
+		return &callbacks; \
+	}
+#else
+#define BK_ARCHIVE_ARGUMENT void
+#define BK_ARCHIVE_ARGUMENTS
+#define BK_ARCHIVE_MODULE(configured, archive, shutdown) \
+	extern PGDLLEXPORT void _PG_archive_module_init(ArchiveModuleCallbacks *callbacks); \
+	void \
+	_PG_archive_module_init(ArchiveModuleCallbacks *callbacks) \
+	{ \
+		callbacks->check_configured_cb = (configured); \
+		callbacks->archive_file_cb = (archive); \
+		callbacks->shutdown_cb = (shutdown); \
+	}
+#endif
+
+/* 17 shows why a module does not work at this time, beside its warning */
+#if PG_VERSION_NUM >= 170000
+#define BK_ARCHIVE_EXPLAIN(reason) (arch_module_check_errdetail("%s", (reason)))
+#else
+#define BK_ARCHIVE_EXPLAIN(reason) ereport(LOG, (errmsg_internal("%s", (reason))))
 #endif
 
 /*

@@ -27,6 +27,8 @@
 #define BK_ID_RANDOM_LENGTH 4
 
 static void bk_request_append(BkRun *run, const StringInfo argument);
+static void bk_request_begin(StringInfo line, int64 run, const char *verb,
+							 int jobs);
 static void bk_request_text(StringInfo line, const char *name, const char *value);
 static char *bk_request_utf8(const char *text);
 static char *bk_request_conninfo(void);
@@ -133,21 +135,12 @@ char *
 bk_request_line(const BkRun *run, const BkRepository *repository)
 {
 	bool		is_backup = strcmp(run->verb, "backup") == 0;
-	char		system_identifier[32];
 	StringInfoData line;
 
-	snprintf(system_identifier, sizeof(system_identifier), UINT64_FORMAT,
-			 GetSystemIdentifier());
-	initStringInfo(&line);
-	appendStringInfo(&line, "{\"protocol\": 1, \"run\": " INT64_FORMAT
-					 ", \"verb\": \"%s\", \"arguments\": {\"jobs\": %d",
-					 run->run, run->verb, bk_setting_jobs);
+	bk_request_begin(&line, run->run, run->verb, bk_setting_jobs);
 	bk_request_text(&line, "repository", repository->url);
 	if (strcmp(run->verb, "init") != 0 && repository->id[0] != '\0')
 		bk_request_text(&line, "repository_id", repository->id);
-	bk_request_text(&line, "system_identifier", system_identifier);
-	bk_request_text(&line, "data_directory", DataDir);
-	bk_request_text(&line, "fence", bk_setting_fence);
 	bk_request_text(&line, "conninfo", bk_request_conninfo());
 	if (bk_setting_role[0] != '\0')
 		bk_request_text(&line, "role", bk_setting_role);
@@ -160,6 +153,35 @@ bk_request_line(const BkRun *run, const BkRepository *repository)
 	}
 	appendStringInfo(&line, "%s}}\n", run->arguments);
 	return line.data;
+}
+
+char *
+bk_request_archive_line(void)
+{
+	StringInfoData line;
+
+	bk_request_begin(&line, 0, "archive", bk_setting_archive_jobs);
+	bk_request_text(&line, "repository", bk_setting_repository);
+	bk_request_text(&line, "compression", bk_setting_compression);
+	appendStringInfoString(&line, "}}\n");
+	return line.data;
+}
+
+/* What every request says, and of which server. */
+static void
+bk_request_begin(StringInfo line, int64 run, const char *verb, int jobs)
+{
+	char		system_identifier[32];
+
+	snprintf(system_identifier, sizeof(system_identifier), UINT64_FORMAT,
+			 GetSystemIdentifier());
+	initStringInfo(line);
+	appendStringInfo(line, "{\"protocol\": 1, \"run\": " INT64_FORMAT
+					 ", \"verb\": \"%s\", \"arguments\": {\"jobs\": %d",
+					 run, verb, jobs);
+	bk_request_text(line, "system_identifier", system_identifier);
+	bk_request_text(line, "data_directory", DataDir);
+	bk_request_text(line, "fence", bk_setting_fence);
 }
 
 /* Appends a member; every member follows another one. */

@@ -31,4 +31,7 @@ extern void bk_request_add_bool(BkRun *run, const char *name, bool value);
 /* Returns the line to be sent to the program, with its line feed. */
 extern char *bk_request_line(const BkRun *run, const BkRepository *repository);
 
+/* Returns the first line for the archiver's program; needs no database. */
+extern char *bk_request_archive_line(void);
+
 #endif							/* BK_SERVER_REQUEST_H */

@@ -23,6 +23,7 @@ int			bk_setting_jobs;
 int			bk_setting_max_runs = 4;
 int			bk_setting_lock_timeout;
 int			bk_setting_blocking_limit;
+int			bk_setting_archive_jobs;
 
 /* The codecs and their highest level; none has no level. */
 static const struct
@@ -90,6 +91,10 @@ bk_settings_define(void)
 							"Zero means that it never gives up.",
 							&bk_setting_blocking_limit, 60 * 1000, 0, BK_DAY_MS,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.archive_jobs",
+							"Sets how many WAL files are archived at the same time.",
+							NULL, &bk_setting_archive_jobs, 2, 1, 64,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("backup_ext.max_runs",
 								"Sets how many runs work at the same time.",

@@ -17,6 +17,7 @@ extern int	bk_setting_jobs;
 extern int	bk_setting_max_runs;
 extern int	bk_setting_lock_timeout;	/* milliseconds */
 extern int	bk_setting_blocking_limit;	/* milliseconds; 0: never */
+extern int	bk_setting_archive_jobs;
 
 /*
  * Defines the settings and reserves their prefix. Those that need a restart

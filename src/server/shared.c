@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "server/archive_stats.h"
 #include "server/shared.h"
 
 typedef struct BkSlot
@@ -59,6 +60,7 @@ bk_shared_request_hook(void)
 	if (bk_previous_request_hook)
 		bk_previous_request_hook();
 	RequestAddinShmemSpace(sizeof(BkShared));
+	RequestAddinShmemSpace(bk_archive_stats_size());
 	RequestNamedLWLockTranche("backup_ext", 1);
 }
 
@@ -79,6 +81,7 @@ bk_shared_startup_hook(void)
 		for (i = 0; i < BK_SLOTS; i++)
 			ConditionVariableInit(&bk_shared->slots[i].changed);
 	}
+	bk_archive_stats_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 
