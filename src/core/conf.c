@@ -22,6 +22,7 @@
 
 #define MAIN_FILE	"postgresql.conf"
 #define AUTO_FILE	"postgresql.auto.conf"
+#define OPTIONS_FILE "postmaster.opts"
 #define MAX_DEPTH	10			/* of includes, as in the server */
 #define MAX_SIZE	(16 * 1024 * 1024)	/* of a file */
 
@@ -47,6 +48,7 @@ typedef struct ConfFile
 	int			line;
 } ConfFile;
 
+static void find_main_file(const char *directory, char path[PATH_MAX]);
 static bool read_file(BkConf *conf, const char *path, bool needed, int depth,
 					  BkError *err);
 static bool load_file(const char *path, BkBuf *text, BkError *err);
@@ -79,7 +81,7 @@ bk_conf_read(const char *directory, BkError *err)
 		bk_conf_free(conf);
 		return NULL;
 	}
-	snprintf(path, sizeof(path), "%s/%s", directory, MAIN_FILE);
+	find_main_file(directory, path);
 	if (read_file(conf, path, true, 0, err))
 	{
 		snprintf(path, sizeof(path), "%s/%s", bk_conf_data_directory(conf), AUTO_FILE);
@@ -124,6 +126,32 @@ bk_conf_free(BkConf *conf)
 	free(conf->settings);
 	free(conf->directory);
 	free(conf);
+}
+
+/*
+ * A running server's data directory tells where its configuration is, if that
+ * was said on its command line, as Debian does (CreateOptsFile() in
+ * src/backend/postmaster/postmaster.c).
+ */
+static void
+find_main_file(const char *directory, char path[PATH_MAX])
+{
+	static const char option[] = "config_file=";
+	const char *found = NULL;
+	BkBuf		text;
+	BkError		ignored;
+
+	snprintf(path, PATH_MAX, "%s/%s", directory, OPTIONS_FILE);
+	bk_buf_init(&text);
+	if (load_file(path, &text, &ignored))
+		found = strstr(text.data, option);
+	snprintf(path, PATH_MAX, "%s/%s", directory, MAIN_FILE);
+	if (found != NULL && access(path, F_OK) != 0)
+	{
+		found += strlen(option);
+		snprintf(path, PATH_MAX, "%.*s", (int) strcspn(found, "\"\n"), found);
+	}
+	bk_buf_free(&text);
 }
 
 static bool

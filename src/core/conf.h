@@ -16,7 +16,9 @@ typedef struct BkConf BkConf;
 
 /*
  * Read the files of a data directory, or of a configuration directory as
- * Debian has them. A file that is missing or not understood is an error that
+ * Debian has them. Where postgresql.conf is not in the data directory, that of
+ * the server that runs there is taken, if it was named on its command line. A
+ * file that is missing or not understood is an error that
  * names it (58P01; 55000 with the line). NULL on failure.
  */
 extern BkConf *bk_conf_read(const char *directory, BkError *err);

@@ -118,6 +118,20 @@ test_files(void **state)
 	assert_string_equal(bk_conf_data_directory(conf), in_folder(folder, "data"));
 	bk_conf_free(conf);
 
+	/* The same, found from the data directory of a server that runs. */
+	{
+		BkBuf		text;
+
+		bk_buf_init(&text);
+		bk_buf_printf(&text, "/usr/bin/postgres \"-D\" \"x\" \"-c\" \"config_file=%s/postgresql.conf\" \"-c\" \"a=1\"\n", folder);
+		write_text(folder, "data/postmaster.opts", text.data);
+		bk_buf_free(&text);
+	}
+	conf = bk_conf_read(in_folder(folder, "data"), &err);
+	assert_good(conf != NULL, &err);
+	assert_string_equal(bk_conf_get(conf, "a"), "8");
+	bk_conf_free(conf);
+
 	/* What an include names must be there, and must come to an end. */
 	write_text(folder, "postgresql.conf", "include 'none.conf'\n");
 	assert_null(bk_conf_read(folder, &err));
