@@ -27,14 +27,16 @@
 
 typedef struct Agent
 {
+	const BkCommand *command;	/* as which we were called */
 	int64_t		next_progress;
 } Agent;
 
-static bool read_request(BkJson **request, BkError *err);
-static bool read_input(char **text, size_t *len, BkError *err);
+static bool read_request(const Agent *agent, BkJson **request, BkError *err);
+static bool read_input(bool line, char **text, size_t *len, BkError *err);
 static bool wait_input(BkError *err);
-static bool understand(const BkJson *request, const BkCommand **command,
-					   BkRequest *arguments, BkError *err);
+static bool understand(const Agent *agent, const BkJson *request,
+					   const BkCommand **command, BkRequest *arguments,
+					   BkError *err);
 static bool check_protocol(const BkJson *request, BkError *err);
 static bool check_members(const BkJson *request, BkError *err);
 static bool take_argument(const BkCommand *command, const char *name,
@@ -49,9 +51,9 @@ static void host_progress(void *ctx, const BkProgress *progress);
 static bool host_stop(void *ctx);
 
 int
-bk_agent_run(const char *bindir)
+bk_agent_run(const BkCommand *self, const char *bindir)
 {
-	Agent		agent = {0};
+	Agent		agent = {.command = self};
 	BkHost		host = {
 		.ctx = &agent,
 		.log = host_log,
@@ -68,8 +70,8 @@ bk_agent_run(const char *bindir)
 
 	say_hello();
 	arguments.bindir = bindir;
-	ok = read_request(&request, &err) &&
-		understand(request, &command, &arguments, &err) &&
+	ok = read_request(&agent, &request, &err) &&
+		understand(&agent, request, &command, &arguments, &err) &&
 		command->run(&arguments, &host, &err);
 	bk_json_free(request);
 	if (!ok)
@@ -84,12 +86,12 @@ bk_agent_run(const char *bindir)
 }
 
 static bool
-read_request(BkJson **request, BkError *err)
+read_request(const Agent *agent, BkJson **request, BkError *err)
 {
 	char	   *text = NULL;
 	size_t		len;
 
-	if (!read_input(&text, &len, err))
+	if (!read_input(agent->command->run != NULL, &text, &len, err))
 		return false;
 	*request = bk_json_parse(text, len, "the request", err);
 	free(text);
@@ -99,8 +101,9 @@ read_request(BkJson **request, BkError *err)
 	return false;
 }
 
+/* All that there is, or only a line: then what is behind it stays there. */
 static bool
-read_input(char **text, size_t *len, BkError *err)
+read_input(bool line, char **text, size_t *len, BkError *err)
 {
 	char	   *buf = malloc(REQUEST_MAX + 1);
 	ssize_t		got = 1;
@@ -112,9 +115,11 @@ read_input(char **text, size_t *len, BkError *err)
 		ok = wait_input(err);
 		if (!ok)
 			break;
-		got = read(STDIN_FILENO, buf + *len, REQUEST_MAX + 1 - *len);
+		got = read(STDIN_FILENO, buf + *len, line ? 1 : REQUEST_MAX + 1 - *len);
 		if (got > 0)
 			*len += (size_t) got;
+		if (line && got > 0 && buf[*len - 1] == '\n')
+			got = 0;
 		else if (got < 0 && errno != EINTR)
 			ok = bk_error_errno(err, "could not read the request");
 	}
@@ -153,8 +158,8 @@ wait_input(BkError *err)
 
 /* Protocol version, verb, and every argument. */
 static bool
-understand(const BkJson *request, const BkCommand **command,
-		   BkRequest *arguments, BkError *err)
+understand(const Agent *agent, const BkJson *request,
+		   const BkCommand **command, BkRequest *arguments, BkError *err)
 {
 	const char *verb = bk_json_string(bk_json_get(request, "verb"), "");
 	const BkJson *given = bk_json_get(request, "arguments");
@@ -162,7 +167,8 @@ understand(const BkJson *request, const BkCommand **command,
 	if (!check_protocol(request, err) || !check_members(request, err))
 		return false;
 	*command = bk_command_find_verb(verb);
-	if (*command == NULL)
+	if (*command == NULL || (agent->command->run != NULL ? *command != agent->command :
+							 bk_command_is_agent(*command)))
 		return bk_error(err, BK_STATE_PROTOCOL, "unknown verb \"%.40s\"", verb);
 	for (void *at = bk_json_first(given); at != NULL; at = bk_json_next(given, at))
 	{

@@ -28,6 +28,7 @@ typedef struct BkArgument
 	const char *name;			/* in the protocol and in messages */
 	const char *option;			/* on the command line, without dashes; NULL: none */
 	const char *setting;		/* of the server, read for -D; NULL: none */
+	const char *archive_setting;	/* in its place for archive commands; NULL: the same */
 	bool		agent;			/* may stand in a request (PROTOCOL.md) */
 	BkArgumentType type;
 	size_t		offset;			/* in BkRequest */

@@ -23,12 +23,15 @@ const BkCommand bk_commands[] = {
 	{"cat", NULL, bk_job_cat, "id", "write a decoded part of a backup to standard output"},
 	{"delete", "delete", bk_job_delete, "id", "delete a backup"},
 	{"check", "check", bk_job_check, NULL, "test programs, login and repository"},
+	{"archive-push", NULL, bk_job_archive_push, "path", "archive a WAL file (for archive_command)"},
+	{"archive-agent", "archive", bk_job_archive, NULL, "archive what the archiver asks for (PROTOCOL.md)"},
 	{"agent", NULL, NULL, NULL, "serve one request of the extension (PROTOCOL.md)"},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
 static bool has_word(const char *words, const char *word);
 static void print_command(const BkCommand *command);
+static const char *positional_name(const BkCommand *command);
 static void print_option(const BkArgument *argument);
 
 const BkCommand *
@@ -51,6 +54,20 @@ bk_command_find_verb(const char *verb)
 			return command;
 	}
 	return NULL;
+}
+
+bool
+bk_command_is_agent(const BkCommand *command)
+{
+	return command->run == NULL || command->run == bk_job_archive;
+}
+
+bool
+bk_command_is_archive(const BkCommand *command)
+{
+	static const char beginning[] = "archive-";
+
+	return strncmp(command->name, beginning, sizeof(beginning) - 1) == 0;
 }
 
 bool
@@ -89,6 +106,7 @@ bk_command_defaults(void)
 		.kind = "logical",
 		.content = "all",
 		.level = "readable",
+		.input_fd = STDIN_FILENO,
 		.output_fd = STDOUT_FILENO,
 	};
 
@@ -103,7 +121,7 @@ bk_command_help(const BkCommand *command)
 		printf("pg_backup_ext makes, checks and restores backups of PostgreSQL.\n\n"
 			   "Usage:\n  pg_backup_ext COMMAND [OPTION]...\n\nCommands:\n");
 		for (command = bk_commands; command->name != NULL; command++)
-			printf("  %-10s %s\n", command->name, command->summary);
+			printf("  %-13s %s\n", command->name, command->summary);
 		printf("\n\"pg_backup_ext COMMAND --help\" shows the options of a command.\n"
 			   "Exit status: 0 good, 1 failed, 2 wrong usage.\n");
 		return;
@@ -130,12 +148,12 @@ print_command(const BkCommand *command)
 {
 	printf("pg_backup_ext %s: %s\n\nUsage:\n  pg_backup_ext %s",
 		   command->name, command->summary, command->name);
-	if (command->run == NULL)
+	if (bk_command_is_agent(command))
 	{
 		printf(" <REQUEST\n\nIt reads a request from standard input and writes events to standard output.\n");
 		return;
 	}
-	printf("%s [OPTION]...\n\nOptions:\n", command->positional == NULL ? "" : " ID");
+	printf("%s [OPTION]...\n\nOptions:\n", positional_name(command));
 	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
 		if (argument->option != NULL && bk_command_takes(command, argument))
@@ -145,6 +163,15 @@ print_command(const BkCommand *command)
 		   "take settings from this data or configuration directory");
 	printf("  %-26s %s\n", "--json", "print records as JSON, one per line");
 	printf("  %-26s %s\n", "--help", "show this help");
+}
+
+/* How help calls what is given without an option. */
+static const char *
+positional_name(const BkCommand *command)
+{
+	if (command->positional == NULL)
+		return "";
+	return strcmp(command->positional, "path") == 0 ? " PATH" : " ID";
 }
 
 static void

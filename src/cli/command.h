@@ -26,6 +26,15 @@ extern const BkCommand bk_commands[];
 extern const BkCommand *bk_command_find(const char *name);
 extern const BkCommand *bk_command_find_verb(const char *verb);
 
+/* Is it called by an extension: does it take a request and no options? */
+extern bool bk_command_is_agent(const BkCommand *command);
+
+/*
+ * Does a server call it for each file of its WAL? Then it must be quick, and
+ * has settings of its own.
+ */
+extern bool bk_command_is_archive(const BkCommand *command);
+
 /* Does the command take the argument? */
 extern bool bk_command_takes(const BkCommand *command,
 							 const BkArgument *argument);

@@ -11,6 +11,7 @@
 #include "cli/agent.h"
 #include "cli/command.h"
 #include "cli/datadir.h"
+#include "cli/datafiles.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
@@ -54,6 +55,7 @@ main(int argc, char **argv)
 	const BkCommand *command;
 	BkRequest	request;
 	Options		options = {0};
+	int			status;
 
 	/* Nothing is taken from the environment: PGHOST would redirect a dump. */
 	clearenv();
@@ -76,7 +78,7 @@ main(int argc, char **argv)
 	command = bk_command_find(argv[1]);
 	if (command == NULL)
 		return complain("unknown command \"%s\"", argv[1]);
-	if (command->run == NULL)
+	if (bk_command_is_agent(command))
 		return run_agent(command, argc, argv, bindir);
 
 	request = bk_command_defaults();
@@ -91,7 +93,11 @@ main(int argc, char **argv)
 		bk_command_help(command);
 		return EXIT_SUCCESS;
 	}
-	return run(command, &request, &options);
+	status = run(command, &request, &options);
+
+	/* A thread that hangs in the store must not hang the end as well. */
+	fflush(stdout);
+	_exit(status);
 }
 
 /* PostgreSQL's programs are beside this one, wherever it was called from. */
@@ -202,14 +208,14 @@ take_positional(const BkCommand *command, const char *value,
 	return false;
 }
 
-/* The agent takes no options: all that it needs is in its request. */
+/* An agent takes no options: all that it needs is in its request. */
 static int
 run_agent(const BkCommand *command, int argc, char **argv, const char *bindir)
 {
 	if (argc == 2)
-		return bk_agent_run(bindir);
+		_exit(bk_agent_run(command, bindir));
 	if (strcmp(argv[2], "--help") != 0)
-		return complain("\"agent\" takes no arguments, but got \"%s\"", argv[2]);
+		return complain("\"%s\" takes no arguments", command->name);
 	bk_command_help(command);
 	return EXIT_SUCCESS;
 }
@@ -244,8 +250,13 @@ prepare(const BkCommand *command, BkRequest *request, const Options *options,
 {
 	const BkArgument *missing;
 
-	if (options->directory != NULL &&
-		!bk_datadir_read(options->directory, command, options->given, request, err))
+	if (bk_command_is_archive(command))
+	{
+		if (!bk_datafiles_read(options->directory, command, options->given, request, err))
+			return false;
+	}
+	else if (options->directory != NULL &&
+			 !bk_datadir_read(options->directory, command, options->given, request, err))
 		return false;
 	missing = bk_command_missing(command, request);
 	if (missing == NULL)

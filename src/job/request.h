@@ -48,6 +48,7 @@ typedef struct BkRequest
 	const char *target;			/* database to restore into */
 	const char *object;			/* stream to print */
 	const char *name;			/* of a mark */
+	const char *path;			/* where to, or where from */
 	bool		replace;
 	bool		no_owner;
 	bool		no_privileges;
@@ -56,6 +57,7 @@ typedef struct BkRequest
 	bool		sql;			/* print as SQL */
 	bool		force;
 	bool		accept;
+	int			input_fd;		/* where the archive verb reads what to push */
 	int			output_fd;		/* where cat writes */
 } BkRequest;
 

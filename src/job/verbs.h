@@ -76,6 +76,21 @@ extern bool bk_job_cat(const BkRequest *request, const BkHost *host,
 					   BkError *err);
 
 /*
+ * Archive what is asked for on the input, until that ends (PROTOCOL.md,
+ * "Archiving"). Records: pushed, refused, working.
+ */
+extern bool bk_job_archive(const BkRequest *request, const BkHost *host,
+						   BkError *err);
+
+/*
+ * Archive one file of pg_wal, and while that is done as many others that are
+ * ready as "jobs" allows. Record: pushed. Other content in the repository is
+ * an error (23505).
+ */
+extern bool bk_job_archive_push(const BkRequest *request, const BkHost *host,
+								BkError *err);
+
+/*
  * Test the installation: programs, login, repository. Records: check for
  * each. True also if some of them are bad.
  */

@@ -1,0 +1,264 @@
+/*
+ * pusher.c
+ *	  Read a file of pg_wal, check it, and store it.
+ *
+ * A file is read into memory once, so that what is checked, what its digest is
+ * made of, and what is stored are the same bytes. Only segments too large for
+ * that are read twice (repo/wal.h).
+ */
+#include "job/pusher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "job/common.h"
+#include "repo/wal.h"
+#include "source/segment.h"
+
+#define MEMORY_MAX		((off_t) 64 * 1024 * 1024)
+#define READ_STEP		((size_t) 1024 * 1024)
+
+/*
+ * A repository is opened again after so many milliseconds, so that it is
+ * noticed when its place is unmounted or the cluster loses its right.
+ */
+#define HANDLE_AGE_MAX	10000
+
+struct BkPusher
+{
+	const BkRequest *request;
+	const char *folder;
+	BkRepository *repo;			/* NULL: not open */
+	int64_t		opened_at;		/* on the monotonic clock */
+	char		swept[BK_KEY_SIZE]; /* the folder that was swept last */
+	char	   *buf;
+	size_t		size;			/* of the buffer */
+};
+
+/* The work on one file. */
+typedef struct Task
+{
+	BkPusher   *pusher;
+	const BkWalName *name;
+	const BkPusherWatch *watch;
+	int			fd;
+	off_t		size;
+	size_t		loaded;			/* bytes in the buffer */
+} Task;
+
+static bool push_file(Task *task, BkPushAnswer *answer, struct stat *file);
+static bool open_file(Task *task, struct stat *file, BkError *err);
+static bool load_file(Task *task, BkError *err);
+static bool open_repository(Task *task, BkError *err);
+static bool sweep_folder(Task *task, BkError *err);
+static bool store_file(Task *task, BkPushAnswer *answer);
+static bool tick(void *arg, uint64_t bytes, BkError *err);
+
+BkPusher *
+bk_pusher_new(const BkRequest *request, const char *folder, BkError *err)
+{
+	BkPusher   *pusher = calloc(1, sizeof(*pusher));
+
+	if (pusher == NULL)
+	{
+		bk_error_memory(err);
+		return NULL;
+	}
+	pusher->request = request;
+	pusher->folder = folder;
+	return pusher;
+}
+
+void
+bk_pusher_push(BkPusher *pusher, const BkWalName *name,
+			   const BkPusherWatch *watch, BkPushAnswer *answer,
+			   struct stat *file)
+{
+	Task		task = {
+		.pusher = pusher,
+		.name = name,
+		.watch = watch,
+		.fd = -1,
+	};
+
+	*answer = (BkPushAnswer) {0};
+	snprintf(answer->name, sizeof(answer->name), "%s", name->text);
+	answer->ok = push_file(&task, answer, file);
+	if (task.fd >= 0)
+		close(task.fd);
+	if (answer->ok)
+		return;
+
+	/* What was wrong may be the handle: the next one is a new one. */
+	bk_repository_close(pusher->repo);
+	pusher->repo = NULL;
+}
+
+bool
+bk_pusher_is_same(const char *folder, const BkWalName *name,
+				  const struct stat *file)
+{
+	char		path[PATH_MAX];
+	struct stat now;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name->text);
+	return stat(path, &now) == 0 &&
+		now.st_dev == file->st_dev && now.st_ino == file->st_ino &&
+		now.st_size == file->st_size &&
+		now.st_mtim.tv_sec == file->st_mtim.tv_sec &&
+		now.st_mtim.tv_nsec == file->st_mtim.tv_nsec &&
+		now.st_ctim.tv_sec == file->st_ctim.tv_sec &&
+		now.st_ctim.tv_nsec == file->st_ctim.tv_nsec;
+}
+
+void
+bk_pusher_free(BkPusher *pusher)
+{
+	if (pusher == NULL)
+		return;
+	bk_repository_close(pusher->repo);
+	free(pusher->buf);
+	free(pusher);
+}
+
+static bool
+push_file(Task *task, BkPushAnswer *answer, struct stat *file)
+{
+	BkError    *err = &answer->error;
+
+	/* Read it, and see whether it is what its name says. */
+	if (!open_file(task, file, err) || !load_file(task, err) ||
+		!bk_segment_check(task->name, task->pusher->request->system_identifier,
+						  task->pusher->buf, task->loaded, (uint64_t) task->size,
+						  err))
+		return false;
+
+	/* Find the repository, and clean up what a killed writer has left. */
+	if (!open_repository(task, err) || !sweep_folder(task, err))
+		return false;
+
+	return store_file(task, answer);
+}
+
+static bool
+open_file(Task *task, struct stat *file, BkError *err)
+{
+	char		path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", task->pusher->folder, task->name->text);
+	task->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (task->fd < 0 || fstat(task->fd, file) != 0)
+		return bk_error_errno(err, "could not open file \"%s\"", path);
+	if (!S_ISREG(file->st_mode))
+		return bk_error(err, BK_STATE_WRONG_STATE, "\"%s\" is not a regular file",
+						path);
+	task->size = file->st_size;
+	return true;
+}
+
+/* All of the file, or the beginning of one that is too large. */
+static bool
+load_file(Task *task, BkError *err)
+{
+	BkPusher   *pusher = task->pusher;
+	size_t		want = task->size <= MEMORY_MAX ? (size_t) task->size : BK_SEGMENT_HEAD;
+
+	if (want >= pusher->size)
+	{
+		free(pusher->buf);
+		pusher->size = 0;
+		pusher->buf = malloc(want + 1);
+		if (pusher->buf == NULL)
+			return bk_error_memory(err);
+		pusher->size = want + 1;
+	}
+	while (task->loaded < want)
+	{
+		size_t		left = want - task->loaded;
+		ssize_t		got = pread(task->fd, pusher->buf + task->loaded,
+								left < READ_STEP ? left : READ_STEP, (off_t) task->loaded);
+
+		if (got < 0 && errno != EINTR)
+			return bk_error_errno(err, "could not read file \"%s/%s\"",
+								  pusher->folder, task->name->text);
+		if (got == 0)
+			return bk_error(err, BK_STATE_WRONG_STATE,
+							"file \"%s/%s\" became shorter while it was read",
+							pusher->folder, task->name->text);
+		task->loaded += got > 0 ? (size_t) got : 0;
+		if (!tick(task, 0, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+open_repository(Task *task, BkError *err)
+{
+	BkPusher   *pusher = task->pusher;
+	int64_t		now = bk_clock_monotonic_ms();
+
+	if (pusher->repo != NULL && now - pusher->opened_at < HANDLE_AGE_MAX)
+		return true;
+	bk_repository_close(pusher->repo);
+	pusher->opened_at = now;
+	pusher->repo = bk_common_open(pusher->request, err);
+	return pusher->repo != NULL &&
+		bk_common_may_write(pusher->request, pusher->repo, err);
+}
+
+/*
+ * Temporaries lie beside what they should have become, and a segment whose
+ * writer was killed is pushed again: so to sweep its folder is enough.
+ */
+static bool
+sweep_folder(Task *task, BkError *err)
+{
+	BkPusher   *pusher = task->pusher;
+	char		folder[BK_KEY_SIZE];
+
+	if (!bk_layout_check_cluster(pusher->request->system_identifier, err))
+		return false;
+	bk_layout_wal_folder(folder, pusher->request->system_identifier, task->name);
+	if (strcmp(folder, pusher->swept) == 0)
+		return true;
+	if (!bk_storage_sweep(pusher->repo->storage, folder, err))
+		return false;
+	memcpy(pusher->swept, folder, sizeof(folder));
+	return true;
+}
+
+static bool
+store_file(Task *task, BkPushAnswer *answer)
+{
+	BkPusher   *pusher = task->pusher;
+	BkWalSource source = task->size <= MEMORY_MAX ?
+		bk_wal_memory(pusher->buf, task->loaded) :
+		bk_wal_file(task->fd, (uint64_t) task->size);
+	BkWalFound	found;
+
+	source.tick = tick;
+	source.arg = task;
+	if (!bk_wal_put(pusher->repo, pusher->request->system_identifier, task->name,
+					&source, pusher->request->compression, &found, &answer->fresh,
+					&answer->error))
+		return false;
+	answer->size = (uint64_t) task->size;
+	answer->stored = found.size;
+	return true;
+}
+
+/* The bytes pass twice: for their digest, and to be stored or compared. */
+static bool
+tick(void *arg, uint64_t bytes, BkError *err)
+{
+	Task	   *task = arg;
+
+	return task->watch->tick(task->watch->arg, bytes, (uint64_t) task->size * 2, err);
+}

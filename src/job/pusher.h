@@ -1,0 +1,48 @@
+/*
+ * pusher.h
+ *	  One file of pg_wal into the repository. Used by push.c only.
+ *
+ * Each thread of the pool has a pusher, with a handle of the repository and a
+ * buffer of its own.
+ */
+#ifndef BK_JOB_PUSHER_H
+#define BK_JOB_PUSHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "job/push.h"
+
+typedef struct BkPusher BkPusher;
+
+typedef struct BkPusherWatch
+{
+	/*
+	 * Called for each piece of work, with its bytes and with all that there
+	 * will be. False gives up, with the error set here.
+	 */
+	bool		(*tick) (void *arg, uint64_t bytes, uint64_t total, BkError *err);
+	void	   *arg;
+} BkPusherWatch;
+
+/* Opens nothing yet. Both must outlive it. NULL on failure. */
+extern BkPusher *bk_pusher_new(const BkRequest *request, const char *folder,
+							   BkError *err);
+
+/*
+ * Check a file and store it, and tell in *answer how that went. *file is what
+ * was stored, to be compared by bk_pusher_is_same() later.
+ */
+extern void bk_pusher_push(BkPusher *pusher, const BkWalName *name,
+						   const BkPusherWatch *watch, BkPushAnswer *answer,
+						   struct stat *file);
+
+/* Is the file of this name still the one that was stored? */
+extern bool bk_pusher_is_same(const char *folder, const BkWalName *name,
+							  const struct stat *file);
+
+/* Free it; NULL is allowed. */
+extern void bk_pusher_free(BkPusher *pusher);
+
+#endif
