@@ -16,6 +16,7 @@
 #include "repo/seal.h"
 
 static bool read_members(BkManifest *manifest, BkError *err);
+static bool read_kind(BkManifest *manifest, BkError *err);
 static bool read_times(BkManifest *manifest, BkError *err);
 static bool read_objects(BkManifest *manifest, BkError *err);
 static bool read_object(const BkJson *json, BkObject *object, BkError *err);
@@ -87,6 +88,7 @@ bk_manifest_free(BkManifest *manifest)
 	if (manifest == NULL)
 		return;
 	bk_json_free(manifest->json);
+	bk_physical_free(&manifest->physical);
 	free(manifest->objects);
 	free(manifest);
 }
@@ -107,25 +109,38 @@ read_members(BkManifest *manifest, BkError *err)
 {
 	static const char what[] = "the manifest";
 	const BkJson *json = manifest->json;
-	const BkJson *database = bk_json_get(json, "database");
 
 	if (!bk_json_need_string(json, "id", what, &manifest->id, err) ||
 		!bk_json_need_string(json, "kind", what, &manifest->kind, err) ||
-		!bk_json_need_string(json, "content", what, &manifest->content, err) ||
 		!bk_json_need_string(json, "codec", what, &manifest->codec, err) ||
 		!bk_json_need_string(json, "system_identifier", what,
 							 &manifest->system_identifier, err) ||
 		!bk_json_need_int(json, "server_version", what,
 						  &manifest->server_version, err) ||
-		!bk_json_need_string(database, "name", "the manifest's database",
-							 &manifest->database, err) ||
-		!bk_json_need_int(database, "oid", "the manifest's database",
-						  &manifest->database_oid, err))
+		!read_kind(manifest, err))
 		return false;
 	if (!bk_label_check(manifest->id, err))
 		return bk_error(err, BK_STATE_CORRUPT, "the manifest has an invalid id");
 	manifest->label = bk_json_string(bk_json_get(json, "label"), NULL);
 	return true;
+}
+
+/* What only backups of this kind have. */
+static bool
+read_kind(BkManifest *manifest, BkError *err)
+{
+	const BkJson *json = manifest->json;
+	const BkJson *database = bk_json_get(json, "database");
+
+	manifest->is_base = strcmp(manifest->kind, "base") == 0;
+	if (manifest->is_base)
+		return bk_physical_read(json, &manifest->physical, err);
+	return bk_json_need_string(json, "content", "the manifest",
+							   &manifest->content, err) &&
+		bk_json_need_string(database, "name", "the manifest's database",
+							&manifest->database, err) &&
+		bk_json_need_int(database, "oid", "the manifest's database",
+						 &manifest->database_oid, err);
 }
 
 static bool

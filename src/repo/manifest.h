@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/json.h"
+#include "repo/physical.h"
 
 /* A larger manifest is refused, whoever wrote it. */
 #define BK_MANIFEST_MAX_SIZE	(16 * 1024 * 1024)
@@ -30,16 +31,18 @@ typedef struct BkManifest
 {
 	BkJson	   *json;
 	const char *id;
-	const char *kind;			/* logical */
-	const char *content;		/* all, schema, data */
+	const char *kind;			/* logical, base */
+	const char *content;		/* all, schema, data; NULL: base */
 	const char *label;			/* NULL: none */
-	const char *database;		/* name */
+	const char *database;		/* name; NULL: base */
 	const char *codec;			/* zstd:1 */
 	const char *system_identifier;
 	int64_t		database_oid;
 	int64_t		server_version; /* as in server_version_num */
 	int64_t		started_at;		/* seconds since 1970 */
 	int64_t		finished_at;
+	bool		is_base;
+	BkPhysical	physical;		/* of a base backup */
 	BkObject   *objects;
 	size_t		object_count;
 	uint64_t	size;			/* sums over the objects */
