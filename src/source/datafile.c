@@ -90,8 +90,6 @@ bk_datafile_open(BkDataFile *file, int root, const char *path, bool relation,
 	file->facts.size = (uint64_t) status.st_size;
 	file->facts.mtime = status.st_mtime;
 	file->facts.mode = status.st_mode & 07777;
-	file->facts.uid = status.st_uid;
-	file->facts.gid = status.st_gid;
 	file->done = 0;
 	file->wrong = 0;
 	file->check = relation && file->rules->checksums &&

@@ -40,8 +40,6 @@ typedef struct BkDataFileFacts
 	uint64_t	size;
 	int64_t		mtime;
 	mode_t		mode;			/* permissions */
-	uid_t		uid;
-	gid_t		gid;
 } BkDataFileFacts;
 
 /*

@@ -64,24 +64,29 @@ bk_pgmanifest_open(BkWriter *next, int server_version,
 }
 
 bool
-bk_pgmanifest_add(BkPgManifest *manifest, const char *path, uint64_t size,
-				  int64_t mtime, const char *sha256, BkError *err)
+bk_pgmanifest_add(BkPgManifest *manifest, const char *prefix,
+				  const char *path, const BkDataFileFacts *facts,
+				  const char *sha256, BkError *err)
 {
 	BkJson	   *file = bk_json_object();
-	time_t		seconds = (time_t) mtime;
+	time_t		seconds = (time_t) facts->mtime;
 	struct tm	utc;
 	char		modified[64] = "1970-01-01 00:00:00 GMT";
 	char	   *text;
+	BkBuf		name;
 	bool		ok;
 
 	if (gmtime_r(&seconds, &utc) != NULL)
 		strftime(modified, sizeof(modified), "%Y-%m-%d %H:%M:%S GMT", &utc);
-	put_path(file, path);
-	bk_json_put_int(file, "Size", (int64_t) size);
+	bk_buf_init(&name);
+	bk_buf_printf(&name, "%s%s", prefix, path);
+	put_path(file, name.data);
+	bk_json_put_int(file, "Size", (int64_t) facts->size);
 	bk_json_put_string(file, "Last-Modified", modified);
 	bk_json_put_string(file, "Checksum-Algorithm", "SHA256");
 	bk_json_put_string(file, "Checksum", sha256);
-	text = bk_json_text(file, false);
+	text = name.failed ? NULL : bk_json_text(file, false);
+	bk_buf_free(&name);
 	bk_json_free(file);
 	if (text == NULL)
 		return bk_error_memory(err);

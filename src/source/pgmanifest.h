@@ -14,6 +14,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/stream.h"
+#include "source/datafile.h"
 
 /* The WAL that the backup needs. */
 typedef struct BkPgManifestWal
@@ -33,9 +34,12 @@ extern BkPgManifest *bk_pgmanifest_open(BkWriter *next, int server_version,
 										const char *system_identifier,
 										BkError *err);
 
-/* Add a file by its path below the data directory, which is bytes. */
-extern bool bk_pgmanifest_add(BkPgManifest *manifest, const char *path,
-							  uint64_t size, int64_t mtime,
+/*
+ * Add a file. Its path below the data directory, which is bytes, is prefix and
+ * path together.
+ */
+extern bool bk_pgmanifest_add(BkPgManifest *manifest, const char *prefix,
+							  const char *path, const BkDataFileFacts *facts,
 							  const char *sha256, BkError *err);
 
 /* Write the end with its checksum; "next" is not finished. */
