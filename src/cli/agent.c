@@ -251,8 +251,8 @@ take_argument(const BkCommand *command, const char *name, const BkJson *value,
 	if (argument->type == BK_ARGUMENT_STRING && bk_json_is_string(value))
 		return bk_argument_set_string(argument, arguments,
 									  bk_json_string(value, NULL), err);
-	if ((argument->type == BK_ARGUMENT_INT || argument->type == BK_ARGUMENT_TIME) &&
-		bk_json_is_int(value))
+	if ((argument->type == BK_ARGUMENT_INT || argument->type == BK_ARGUMENT_TIME ||
+		 argument->type == BK_ARGUMENT_RATE) && bk_json_is_int(value))
 		return bk_argument_set_int(argument, arguments, bk_json_int(value, 0), err);
 	return bk_error(err, BK_STATE_PROTOCOL,
 					"argument \"%.40s\" has the wrong type", name);

@@ -19,6 +19,16 @@
 
 #define AT(member)	offsetof(BkRequest, member)
 
+/* A unit, and how many of what is stored it is. */
+typedef struct Unit
+{
+	const char *name;
+	double		factor;
+} Unit;
+
+static bool parse_with_unit(const char *text, const Unit *units, size_t count,
+							int64_t *number);
+static bool parse_rate(const char *text, int64_t *bytes);
 static bool parse_number(const char *text, int64_t *number);
 static bool check_label(const char *name, const char *value, BkError *err);
 
@@ -50,11 +60,12 @@ const BkArgument bk_arguments[] = {
 	{.name = "bindir", .option = "bindir", .offset = AT(bindir), .commands = "*",
 	.value_name = "DIR", .help = "where pg_dump and pg_restore are (beside this program)"},
 	{.name = "database", .option = "database", .agent = true, .offset = AT(database),
-		.commands = "backup", .needed = "backup",
+		.commands = "backup", .needed = "backup", .instead = "kind",
 	.value_name = "NAME", .help = "database to back up"},
 	{.name = "database_oid", .agent = true, .type = BK_ARGUMENT_INT,
 	.offset = AT(database_oid), .max = UINT32_MAX, .commands = "backup"},
-	{.name = "kind", .agent = true, .offset = AT(kind), .commands = "backup"},
+	{.name = "kind", .option = "kind", .agent = true, .offset = AT(kind), .commands = "backup",
+	.value_name = "KIND", .help = "logical (one database) or base (the whole cluster) (logical)"},
 	{.name = "content", .option = "content", .agent = true, .offset = AT(content),
 		.commands = "backup",
 	.value_name = "WHAT", .help = "all, schema or data (all)"},
@@ -75,6 +86,17 @@ const BkArgument bk_arguments[] = {
 		.agent = true, .type = BK_ARGUMENT_TIME, .offset = AT(blocking_limit), .max = DAY_MS,
 		.commands = "backup",
 	.value_name = "TIME", .help = "give way when others waited for the dump so long (60s, 0: never)"},
+	{.name = "checkpoint", .option = "checkpoint", .agent = true, .offset = AT(checkpoint),
+		.commands = "backup",
+	.value_name = "HOW", .help = "of a base backup: fast or spread (fast)"},
+	{.name = "rate_limit", .option = "rate-limit", .setting = "backup_ext.rate_limit",
+		.agent = true, .type = BK_ARGUMENT_RATE, .offset = AT(rate_limit), .max = INT64_MAX,
+		.commands = "backup",
+	.value_name = "RATE", .help = "of a base backup: read at most so many kB per second, or 100MB (0: no limit)"},
+	{.name = "archive_timeout", .option = "archive-timeout", .setting = "backup_ext.archive_timeout",
+		.agent = true, .type = BK_ARGUMENT_TIME, .offset = AT(archive_timeout), .min = 1, .max = DAY_MS,
+		.commands = "backup",
+	.value_name = "TIME", .help = "of a base backup: longest wait for its WAL in the repository (60s)"},
 	{.name = "id", .option = "id", .agent = true, .offset = AT(id),
 		.commands = "info verify restore cat delete", .needed = "info verify restore cat delete",
 	.value_name = "ID", .help = "the backup; may be given without --id"},
@@ -172,13 +194,16 @@ bk_argument_set_text(const BkArgument *argument, BkRequest *request,
 
 	if (argument->type == BK_ARGUMENT_STRING)
 		return bk_argument_set_string(argument, request, text, err);
-	if (argument->type == BK_ARGUMENT_TIME
-		? bk_argument_parse_time(text, &number) : parse_number(text, &number))
+	if (argument->type == BK_ARGUMENT_TIME ? bk_argument_parse_time(text, &number)
+		: argument->type == BK_ARGUMENT_RATE ? parse_rate(text, &number)
+		: parse_number(text, &number))
 		return bk_argument_set_int(argument, request, number, err);
 	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid value for argument \"%s\": \"%s\"",
 			 argument->name, text);
 	if (argument->type == BK_ARGUMENT_TIME)
 		return bk_error_hint(err, "Give a number of milliseconds, or a number with a unit: us, ms, s, min, h or d.");
+	if (argument->type == BK_ARGUMENT_RATE)
+		return bk_error_hint(err, "Give a number of kB per second, or a number with a unit: B, kB, MB, GB or TB.");
 	return bk_error_hint(err, "Give a whole number.");
 }
 
@@ -199,30 +224,48 @@ bk_argument_is_missing(const BkArgument *argument, const BkRequest *request)
 bool
 bk_argument_parse_time(const char *text, int64_t *milliseconds)
 {
-	static const struct
-	{
-		const char *name;
-		double		milliseconds;
-	}			units[] = {
+	static const Unit units[] = {
 		{"", 1}, {"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60 * 1000},
 		{"h", 60 * 60 * 1000}, {"d", DAY_MS},
 	};
+
+	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), milliseconds);
+}
+
+/* As a setting in kB is read. */
+static bool
+parse_rate(const char *text, int64_t *bytes)
+{
+	static const Unit units[] = {
+		{"", 1024}, {"B", 1}, {"kB", 1024}, {"MB", 1 << 20}, {"GB", 1 << 30},
+		{"TB", 1024.0 * (1 << 30)},
+	};
+
+	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), bytes);
+}
+
+/* A number that is not below zero, rounded, with a unit or "". */
+static bool
+parse_with_unit(const char *text, const Unit *units, size_t count,
+				int64_t *number)
+{
 	char	   *end;
-	double		number = strtod(text, &end);
+	double		value = strtod(text, &end);
 	size_t		len;
 
 	/* Written so that what is not a number fails, too. */
-	if (end == text || !(number >= 0 && number < 1e12))
+	if (end == text || !(value >= 0 && value < 1e12))
 		return false;
 	end += strspn(end, " \t");
 	len = strcspn(end, " \t");
 	if (end[len + strspn(end + len, " \t")] != '\0')
 		return false;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+	for (size_t i = 0; i < count; i++)
 	{
 		if (strlen(units[i].name) != len || strncmp(end, units[i].name, len) != 0)
 			continue;
-		*milliseconds = (int64_t) (number * units[i].milliseconds + 0.5);
+		value = value * units[i].factor + 0.5;
+		*number = value < (double) INT64_MAX ? (int64_t) value : INT64_MAX;
 		return true;
 	}
 	return false;

@@ -20,6 +20,7 @@ typedef enum BkArgumentType
 	BK_ARGUMENT_STRING,
 	BK_ARGUMENT_INT,
 	BK_ARGUMENT_TIME,			/* a number of milliseconds, or with a unit */
+	BK_ARGUMENT_RATE,			/* bytes per second; as text kB, or with a unit */
 	BK_ARGUMENT_BOOL
 } BkArgumentType;
 
@@ -40,7 +41,7 @@ typedef struct BkArgument
 
 	const char *commands;		/* names of those that take it, "*": all */
 	const char *needed;			/* names of those that cannot do without it */
-	const char *instead;		/* a bool that makes it unnecessary, or NULL */
+	const char *instead;		/* one that makes it unnecessary, or NULL */
 	const char *value_name;		/* for --help; NULL for a bool */
 	const char *help;			/* NULL: none on the command line */
 } BkArgument;
@@ -72,7 +73,7 @@ extern void bk_argument_set_bool(const BkArgument *argument,
 
 /*
  * Set an argument that is no bool from text, as people write it: numbers in
- * digits, times as in postgresql.conf. The text is borrowed.
+ * digits, times and rates as in postgresql.conf. The text is borrowed.
  */
 extern bool bk_argument_set_text(const BkArgument *argument,
 								 BkRequest *request, const char *text,

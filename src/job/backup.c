@@ -1,6 +1,6 @@
 /*
  * backup.c
- *	  Take a logical backup of one database.
+ *	  Take a backup: one of a database, with pg_dump, is made here.
  *
  * One session opens a snapshot and exports it; pg_dump dumps that snapshot,
  * which it can import only while it is connected to the very same database.
@@ -13,30 +13,23 @@
 
 #include "core/clock.h"
 #include "core/digest.h"
-#include "job/common.h"
+#include "job/base.h"
 #include "job/contents.h"
+#include "job/making.h"
 #include "job/recipe.h"
 #include "job/verbs.h"
-#include "repo/intent.h"
 #include "repo/layout.h"
-#include "repo/object.h"
 #include "source/archive.h"
 #include "source/cause.h"
 #include "source/database.h"
 #include "source/property.h"
 #include "source/watch.h"
 
-/* Smaller parts would make a manifest that is larger than its data. */
-#define PART_SIZE_MIN	(64 * 1024)
-
 typedef struct Backup
 {
 	const BkRequest *request;
 	const BkHost *host;
-	BkRepository *repo;
-	BkIntent   *intent;
-	char		id[BK_LABEL_SIZE];
-	int64_t		started_at;
+	BkMaking	making;
 
 	BkPg	   *session;		/* holds the snapshot */
 	BkPg	   *control;		/* watches, and reads positions */
@@ -49,24 +42,23 @@ typedef struct Backup
 	BkJson	   *properties;
 	BkJson	   *start;			/* position before */
 	BkArchive  *archive;
-	BkJson	   *objects;
 	BkWriter   *writer;			/* of the stream that is being stored */
 	uint64_t	done;			/* plain bytes of that stream */
 	uint64_t	expected;		/* about that many, 0 if not known */
 } Backup;
 
+static bool back_up_database(const BkRequest *request, const BkHost *host,
+							 BkError *err);
 static bool check_request(const BkRequest *request, BkError *err);
 static bool connect_sessions(Backup *b, BkError *err);
 static bool open_snapshot(Backup *b, BkError *err);
 static bool read_facts(Backup *b, BkError *err);
-static bool open_repository(Backup *b, BkError *err);
 static bool store_archive(Backup *b, BkError *err);
 static bool store_globals(Backup *b, BkError *err);
 static bool store_contents(Backup *b, BkError *err);
 static bool store_recipe(Backup *b, BkError *err);
 static bool commit(Backup *b, BkError *err);
 static void clean_up(Backup *b, bool ok);
-static void undo(Backup *b);
 static BkJson *manifest_json(Backup *b, BkError *err);
 static BkDumpSpec dump_spec(Backup *b);
 static bool begin_stream(Backup *b, const char *stream, BkError *err);
@@ -78,7 +70,22 @@ static void log_line(void *arg, const char *line);
 bool
 bk_job_backup(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	Backup		b = {.request = request, .host = host};
+	if (request->kind == NULL || strcmp(request->kind, "logical") == 0)
+		return back_up_database(request, host, err);
+	if (strcmp(request->kind, "base") == 0)
+		return bk_base_run(request, host, err);
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid kind \"%s\"", request->kind);
+	return bk_error_hint(err, "Use logical or base.");
+}
+
+static bool
+back_up_database(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	Backup		b = {
+		.request = request,
+		.host = host,
+		.making = {.request = request, .host = host, .kind = "logical"},
+	};
 	bool		ok;
 
 	ok = check_request(request, err) &&
@@ -87,7 +94,7 @@ bk_job_backup(const BkRequest *request, const BkHost *host, BkError *err)
 		open_snapshot(&b, err) &&
 		read_facts(&b, err) &&
 		/* Announce the backup in a repository that is ours. */
-		open_repository(&b, err) &&
+		bk_making_begin(&b.making, b.start, request->database, err) &&
 		/* Store it, stream after stream. */
 		store_archive(&b, err) &&
 		store_globals(&b, err) &&
@@ -104,15 +111,9 @@ check_request(const BkRequest *request, BkError *err)
 {
 	static const char *const contents[] = {"all", "schema", "data"};
 
-	if (!bk_common_need(request->repository, "repository", err) ||
+	if (!bk_making_check(request, err) ||
 		!bk_common_need(request->database, "database", err))
 		return false;
-	if (strcmp(request->kind, "logical") != 0)
-		return bk_error(err, BK_STATE_UNSUPPORTED,
-						"backups of kind \"%s\" are not supported", request->kind);
-	if (request->part_size != 0 && request->part_size < PART_SIZE_MIN)
-		return bk_error(err, BK_STATE_BAD_ARGUMENT,
-						"a part must have at least %d bytes", PART_SIZE_MIN);
 	for (size_t i = 0; i < 3; i++)
 	{
 		if (strcmp(request->content, contents[i]) == 0)
@@ -163,7 +164,7 @@ read_facts(Backup *b, BkError *err)
 	int64_t		oid;
 	char	   *size;
 
-	b->started_at = bk_clock_now();
+	b->making.started_at = bk_clock_now();
 	b->identity = bk_database_identity(b->session, err);
 	if (b->identity == NULL)
 		return false;
@@ -185,23 +186,6 @@ read_facts(Backup *b, BkError *err)
 							   (long long) b->request->database_oid);
 	}
 	return bk_database_require_cluster(b->start, b->request->system_identifier, err);
-}
-
-static bool
-open_repository(Backup *b, BkError *err)
-{
-	BkAsker		asker;
-
-	b->objects = bk_json_array();
-	b->repo = bk_common_open(b->request, err);
-	if (b->repo == NULL ||
-		!bk_common_asker(b->request, b->start, &asker, err) ||
-		!bk_writer_check(b->repo, &asker.server, err) ||
-		!bk_intent_clean(b->repo, b->host, err) ||
-		!bk_label_make(b->started_at, b->request->database, b->id, err))
-		return false;
-	b->intent = bk_intent_begin(b->repo, b->id, BK_INTENT_CREATES, err);
-	return b->intent != NULL;
 }
 
 static bool
@@ -268,11 +252,11 @@ static bool
 store_recipe(Backup *b, BkError *err)
 {
 	BkRecipe	recipe = {
-		.id = b->id,
+		.id = b->making.id,
 		.content = b->request->content,
 		.codec = b->request->compression,
 		.identity = b->identity,
-		.objects = b->objects,
+		.objects = b->making.objects,
 		.server_version = bk_pg_version(b->session),
 	};
 	char	   *text = bk_recipe_text(&recipe);
@@ -280,8 +264,8 @@ store_recipe(Backup *b, BkError *err)
 
 	if (text == NULL)
 		return bk_error_memory(err);
-	ok = bk_object_put_text(b->repo, b->id, BK_OBJECT_RESTORE, text,
-							b->objects, err);
+	ok = bk_object_put_text(b->making.repo, b->making.id, BK_OBJECT_RESTORE, text,
+							b->making.objects, err);
 	free(text);
 	return ok;
 }
@@ -289,40 +273,18 @@ store_recipe(Backup *b, BkError *err)
 static bool
 commit(Backup *b, BkError *err)
 {
-	BkVerdict	unknown = {.known = false};
-	BkJson	   *json = manifest_json(b, err);
-	BkManifest *manifest;
-	bool		ok;
-
-	/* The last moment at which a cancel leaves nothing behind. */
-	if (json == NULL || !bk_go_on(b->host, err))
-	{
-		bk_json_free(json);
-		return false;
-	}
-	manifest = bk_manifest_new(json, err);
-	if (manifest == NULL)
-		return false;
-	/* Look again: see bk_intent_holds(). */
-	ok = bk_repository_commit(b->repo, manifest, err) &&
-		bk_intent_holds(b->intent, err);
-	if (ok)
-		bk_common_report_backup(manifest, &unknown, b->host);
-	bk_manifest_free(manifest);
-	return ok;
+	return bk_making_commit(&b->making, manifest_json(b, err),
+							bk_pg_version(b->session),
+							bk_json_string(bk_json_get(b->start, "system_identifier"), ""),
+							err);
 }
 
 static void
 clean_up(Backup *b, bool ok)
 {
 	bk_writer_close(b->writer);
-	if (b->intent != NULL && !ok)
-		undo(b);
-	else
-		bk_intent_end(b->intent);
-	bk_repository_close(b->repo);
+	bk_making_end(&b->making, ok);
 	bk_archive_free(b->archive);
-	bk_json_free(b->objects);
 	bk_json_free(b->identity);
 	bk_json_free(b->properties);
 	bk_json_free(b->start);
@@ -331,59 +293,22 @@ clean_up(Backup *b, bool ok)
 	bk_pg_close(b->control);
 }
 
-/*
- * Remove what a failed backup stored. The manifest may be there although the
- * commit failed, so it goes first, and nothing else unless it is gone.
- */
-static void
-undo(Backup *b)
-{
-	BkError		problem;
-
-	if (bk_repository_unlist(b->repo, b->id, &problem) &&
-		bk_repository_remove_data(b->repo, b->id, &problem))
-	{
-		bk_intent_end(b->intent);
-		return;
-	}
-	bk_log(b->host, BK_LOG_WARNING,
-		   "could not remove what the failed backup \"%s\" left: %s",
-		   b->id, problem.message);
-	bk_intent_leave(b->intent);
-}
-
+/* What the manifest of a logical backup has beside what all have. */
 static BkJson *
 manifest_json(Backup *b, BkError *err)
 {
 	BkJson	   *stop = bk_database_position(b->control, err);
 	BkJson	   *json;
-	char		started[BK_CLOCK_TEXT_SIZE];
-	char		finished[BK_CLOCK_TEXT_SIZE];
 
 	if (stop == NULL)
 		return NULL;
 	json = bk_json_object();
-	bk_clock_format(b->started_at, started);
-	bk_clock_format(bk_clock_now(), finished);
-	bk_json_put_string(json, "id", b->id);
-	bk_json_put_string(json, "repository_id", b->repo->id);
-	bk_json_put_string(json, "kind", b->request->kind);
 	bk_json_put_string(json, "content", b->request->content);
-	bk_json_put_string(json, "label", b->request->label);
 	bk_json_put(json, "database", b->identity);
-	bk_json_put_string(json, "system_identifier",
-					   bk_json_string(bk_json_get(b->start, "system_identifier"), ""));
 	bk_json_put_int(json, "timeline", bk_json_int(bk_json_get(b->start, "timeline"), 0));
 	bk_json_put_string(json, "start_lsn", bk_json_string(bk_json_get(b->start, "lsn"), NULL));
 	bk_json_put_string(json, "stop_lsn", bk_json_string(bk_json_get(stop, "lsn"), NULL));
-	bk_json_put_int(json, "server_version", bk_pg_version(b->session));
-	bk_json_put_string(json, "program_version", BK_VERSION);
-	bk_json_put_string(json, "started_at", started);
-	bk_json_put_string(json, "finished_at", finished);
-	bk_json_put_string(json, "codec", b->request->compression);
-	bk_json_put(json, "objects", b->objects);
 	b->identity = NULL;
-	b->objects = NULL;
 	bk_json_free(stop);
 	return json;
 }
@@ -409,18 +334,13 @@ dump_spec(Backup *b)
 static bool
 begin_stream(Backup *b, const char *stream, BkError *err)
 {
-	BkObjectSpec spec = {
-		.id = b->id,
-		.stream = stream,
-		.codec = b->request->compression,
-		.jobs = (int) b->request->jobs,
-		.part_size = (uint64_t) b->request->part_size,
-		.tick = tick,
-		.arg = b,
-	};
+	BkObjectSpec spec = bk_making_spec(&b->making);
 
+	spec.stream = stream;
+	spec.tick = tick;
+	spec.arg = b;
 	b->done = 0;
-	b->writer = bk_object_writer(b->repo, &spec, b->objects, err);
+	b->writer = bk_object_writer(b->making.repo, &spec, b->making.objects, err);
 	return b->writer != NULL;
 }
 
@@ -430,7 +350,7 @@ end_stream(Backup *b, bool ok, BkError *err)
 {
 	if (ok)
 	{
-		bk_progress(b->host, "store", b->id, b->done, b->done);
+		bk_progress(b->host, "store", b->making.id, b->done, b->done);
 		ok = bk_finish(b->writer, err);
 	}
 	bk_writer_close(b->writer);

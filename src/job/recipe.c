@@ -13,7 +13,6 @@
 #include "core/buf.h"
 #include "repo/layout.h"
 
-static void add_checksums(BkBuf *text, const BkJson *objects);
 static void add_globals(BkBuf *text, const BkRecipe *recipe);
 static void add_create(BkBuf *text, const BkRecipe *recipe);
 static void add_restore(BkBuf *text, const BkRecipe *recipe);
@@ -21,8 +20,6 @@ static void add_decode(BkBuf *text, const BkRecipe *recipe,
 					   const char *stream);
 static void add_option(BkBuf *text, const char *option,
 					   const BkJson *identity, const char *key);
-static void add_quoted(BkBuf *text, const char *value);
-static const char *decoder(const char *codec);
 
 char *
 bk_recipe_text(const BkRecipe *recipe)
@@ -40,12 +37,12 @@ bk_recipe_text(const BkRecipe *recipe)
 				  "# them as \"sh RESTORE.txt\". Say where the server is with PGHOST, PGPORT\n"
 				  "# and PGUSER (a superuser), and choose the name of the new database:\n\n"
 				  "set -e\n",
-				  recipe->id, decoder(recipe->codec),
+				  recipe->id, bk_recipe_decoder(recipe->codec),
 				  recipe->server_version / 10000);
 	bk_buf_append_string(&text, "database=${1:-");
-	add_quoted(&text, bk_json_string(bk_json_get(recipe->identity, "name"), ""));
+	bk_recipe_add_quoted(&text, bk_json_string(bk_json_get(recipe->identity, "name"), ""));
 	bk_buf_append_string(&text, "}\n\n# 1. Are the files what they were?\n\n");
-	add_checksums(&text, recipe->objects);
+	bk_recipe_add_checksums(&text, recipe->objects);
 	add_globals(&text, recipe);
 	if (strcmp(recipe->content, "data") != 0)
 		add_create(&text, recipe);
@@ -53,8 +50,8 @@ bk_recipe_text(const BkRecipe *recipe)
 	return bk_buf_take(&text, &ignored);
 }
 
-static void
-add_checksums(BkBuf *text, const BkJson *objects)
+void
+bk_recipe_add_checksums(BkBuf *text, const BkJson *objects)
 {
 	bk_buf_append_string(text, "sha256sum --check --quiet <<'END'\n");
 	for (size_t i = 0; i < bk_json_length(objects); i++)
@@ -132,7 +129,7 @@ add_restore(BkBuf *text, const BkRecipe *recipe)
 static void
 add_decode(BkBuf *text, const BkRecipe *recipe, const char *stream)
 {
-	const char *command = decoder(recipe->codec);
+	const char *command = bk_recipe_decoder(recipe->codec);
 
 	bk_buf_append_string(text, "cat");
 	for (size_t i = 0; i < bk_json_length(recipe->objects); i++)
@@ -156,11 +153,11 @@ add_option(BkBuf *text, const char *option, const BkJson *identity,
 	if (value == NULL)
 		return;
 	bk_buf_printf(text, " \\\n  %s=", option);
-	add_quoted(text, value);
+	bk_recipe_add_quoted(text, value);
 }
 
-static void
-add_quoted(BkBuf *text, const char *value)
+void
+bk_recipe_add_quoted(BkBuf *text, const char *value)
 {
 	bk_buf_append(text, "'", 1);
 	for (const char *c = value; *c != '\0'; c++)
@@ -173,9 +170,8 @@ add_quoted(BkBuf *text, const char *value)
 	bk_buf_append(text, "'", 1);
 }
 
-/* The stock program of a codec; "none" needs none. */
-static const char *
-decoder(const char *codec)
+const char *
+bk_recipe_decoder(const char *codec)
 {
 	static const char *const decoders[] = {"zstd", "gzip", "lz4"};
 

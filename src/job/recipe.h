@@ -5,6 +5,7 @@
 #ifndef BK_JOB_RECIPE_H
 #define BK_JOB_RECIPE_H
 
+#include "core/buf.h"
 #include "core/json.h"
 
 typedef struct BkRecipe
@@ -22,5 +23,14 @@ typedef struct BkRecipe
  * backup's folder. A fresh string that the caller frees; NULL without memory.
  */
 extern char *bk_recipe_text(const BkRecipe *recipe);
+
+/* Pieces of such texts: the commands that check all objects by their digests, */
+extern void bk_recipe_add_checksums(BkBuf *text, const BkJson *objects);
+
+/* a value in single quotes, */
+extern void bk_recipe_add_quoted(BkBuf *text, const char *value);
+
+/* and the stock program of a codec; "cat" where it has none. */
+extern const char *bk_recipe_decoder(const char *codec);
 
 #endif

@@ -36,6 +36,9 @@ typedef struct BkRequest
 	int64_t		part_size;		/* plain bytes per object, 0: default */
 	int64_t		lock_timeout;	/* milliseconds */
 	int64_t		blocking_limit; /* milliseconds, 0: never */
+	const char *checkpoint;		/* fast, spread */
+	int64_t		rate_limit;		/* bytes per second, 0: none */
+	int64_t		archive_timeout;	/* milliseconds to wait for WAL */
 
 	/* What. */
 	const char *id;

@@ -28,6 +28,9 @@
 #define BK_STREAM_CONTENTS	"contents.jsonl"
 #define BK_OBJECT_RESTORE	"RESTORE.txt"
 
+/* The stream of a base backup that is none of its volumes. */
+#define BK_STREAM_PGMANIFEST	"backup_manifest"
+
 /* cluster/<system identifier>.json */
 extern void bk_layout_cluster(char *key, const char *system_identifier);
 

@@ -1,0 +1,129 @@
+/*
+ * making.c
+ *	  Announce a backup, list it, or take it away again.
+ */
+#include "job/making.h"
+
+#include <string.h>
+
+#include "core/clock.h"
+
+static void undo(BkMaking *making);
+
+bool
+bk_making_check(const BkRequest *request, BkError *err)
+{
+	if (!bk_common_need(request->repository, "repository", err))
+		return false;
+	if (request->part_size != 0 && request->part_size < BK_MAKING_PART_MIN)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT,
+						"a part must have at least %d bytes", BK_MAKING_PART_MIN);
+	return true;
+}
+
+bool
+bk_making_begin(BkMaking *making, const BkJson *position, const char *name,
+				BkError *err)
+{
+	BkAsker		asker;
+
+	making->objects = bk_json_array();
+	making->repo = bk_common_open(making->request, err);
+	if (making->repo == NULL ||
+		!bk_common_asker(making->request, position, &asker, err) ||
+		!bk_writer_check(making->repo, &asker.server, err) ||
+		!bk_intent_clean(making->repo, making->host, err) ||
+		!bk_label_make(making->started_at, name, making->id, err))
+		return false;
+	making->intent = bk_intent_begin(making->repo, making->id,
+									 BK_INTENT_CREATES, err);
+	return making->intent != NULL;
+}
+
+BkObjectSpec
+bk_making_spec(const BkMaking *making)
+{
+	BkObjectSpec spec = {
+		.id = making->id,
+		.codec = making->request->compression,
+		.jobs = (int) making->request->jobs,
+		.part_size = (uint64_t) making->request->part_size,
+	};
+
+	return spec;
+}
+
+bool
+bk_making_commit(BkMaking *making, BkJson *json, int server_version,
+				 const char *cluster, BkError *err)
+{
+	char		started[BK_CLOCK_TEXT_SIZE];
+	char		finished[BK_CLOCK_TEXT_SIZE];
+	BkVerdict	verdict;
+	BkManifest *manifest;
+	bool		ok;
+
+	/* The last moment at which a cancel leaves nothing behind. */
+	if (json == NULL || !bk_go_on(making->host, err))
+	{
+		bk_json_free(json);
+		return false;
+	}
+	bk_clock_format(making->started_at, started);
+	bk_clock_format(bk_clock_now(), finished);
+	bk_json_put_string(json, "id", making->id);
+	bk_json_put_string(json, "repository_id", making->repo->id);
+	bk_json_put_string(json, "kind", making->kind);
+	bk_json_put_string(json, "label", making->request->label);
+	bk_json_put_string(json, "system_identifier", cluster);
+	bk_json_put_int(json, "server_version", server_version);
+	bk_json_put_string(json, "program_version", BK_VERSION);
+	bk_json_put_string(json, "started_at", started);
+	bk_json_put_string(json, "finished_at", finished);
+	bk_json_put_string(json, "codec", making->request->compression);
+	bk_json_put(json, "objects", making->objects);
+	making->objects = NULL;
+	manifest = bk_manifest_new(json, err);
+	if (manifest == NULL)
+		return false;
+	/* Look again: see bk_intent_holds(). */
+	ok = bk_note_read(making->repo, making->id, &verdict, err) &&
+		bk_repository_commit(making->repo, manifest, err) &&
+		bk_intent_holds(making->intent, err);
+	if (ok)
+		bk_common_report_backup(manifest, &verdict, making->host);
+	bk_manifest_free(manifest);
+	return ok;
+}
+
+void
+bk_making_end(BkMaking *making, bool ok)
+{
+	if (making->intent != NULL && !ok)
+		undo(making);
+	else
+		bk_intent_end(making->intent);
+	bk_repository_close(making->repo);
+	bk_json_free(making->objects);
+}
+
+/*
+ * Remove what a failed backup stored. The manifest may be there although the
+ * commit failed, so it goes first, and nothing else unless it is gone.
+ */
+static void
+undo(BkMaking *making)
+{
+	BkError		problem;
+
+	if (bk_repository_unlist(making->repo, making->id, &problem) &&
+		bk_repository_remove_data(making->repo, making->id, &problem))
+	{
+		bk_intent_end(making->intent);
+		return;
+	}
+	bk_log(making->host, BK_LOG_WARNING,
+		   "could not remove what the failed backup \"%s\" left: %s",
+		   making->id, problem.message);
+	bk_intent_leave(making->intent);
+}
