@@ -129,8 +129,8 @@ tables_fit(void **state)
 		assert_int_equal(a->option == NULL, a->help == NULL);
 		assert_int_equal(a->option == NULL || a->type == BK_ARGUMENT_BOOL,
 						 a->value_name == NULL);
-		assert_int_equal(a->type == BK_ARGUMENT_INT || a->type == BK_ARGUMENT_TIME,
-						 a->max > a->min);
+		assert_int_equal(a->type == BK_ARGUMENT_INT || a->type == BK_ARGUMENT_TIME ||
+						 a->type == BK_ARGUMENT_RATE, a->max > a->min);
 	}
 	/* They have a bit each. */
 	assert_true(count <= 64);
