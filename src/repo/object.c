@@ -70,6 +70,7 @@ static bool joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 static void joiner_close(BkReader *reader);
 static bool next_part(Joiner *joiner, bool *more, BkError *err);
 static bool compare_part(const Joiner *joiner, BkError *err);
+static bool complain_plain(const Joiner *joiner, BkError *err);
 static bool name_part(const Joiner *joiner, BkError *err);
 static bool compare_object(const BkManifest *manifest, const BkObject *object,
 						   uint64_t size, const char *sha256, BkError *err);
@@ -317,8 +318,12 @@ joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 	{
 		if (!bk_read(joiner->part, buf, len, got, err))
 			return name_part(joiner, err);
-		if (*got > 0)
+		/* What is larger than it should be may be so without an end. */
+		if (*got > 0 &&
+			joiner->plain_size <= joiner->manifest->objects[joiner->index].plain_size)
 			return true;
+		if (*got > 0)
+			return complain_plain(joiner, err);
 		if (!compare_part(joiner, err) || !next_part(joiner, &more, err))
 			return false;
 	}
@@ -396,12 +401,19 @@ compare_part(const Joiner *joiner, BkError *err)
 	if (!compare_object(joiner->manifest, object, joiner->size,
 						joiner->sha256, err))
 		return false;
-	if (joiner->plain_size == object->plain_size)
-		return true;
+	return joiner->plain_size == object->plain_size || complain_plain(joiner, err);
+}
+
+static bool
+complain_plain(const Joiner *joiner, BkError *err)
+{
+	const BkObject *object = &joiner->manifest->objects[joiner->index];
+
 	bk_error(err, BK_STATE_CORRUPT,
 			 "object \"%s\" of backup \"%s\" has another size than its manifest says",
 			 object->name, joiner->manifest->id);
-	return bk_error_detail(err, "It decodes to %llu bytes, expected were %llu.",
+	return bk_error_detail(err, "It decodes to %s%llu bytes, expected were %llu.",
+						   joiner->plain_size > object->plain_size ? "at least " : "",
 						   (unsigned long long) joiner->plain_size,
 						   (unsigned long long) object->plain_size);
 }
