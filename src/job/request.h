@@ -17,6 +17,14 @@
 /* Where nothing else is said. */
 #define BK_DEFAULT_COMPRESSION	"zstd:1"
 
+/* An argument that may be given several times. */
+#define BK_REQUEST_LIST_MAX		128
+typedef struct BkRequestList
+{
+	const char *items[BK_REQUEST_LIST_MAX];
+	int			count;
+} BkRequestList;
+
 typedef struct BkRequest
 {
 	/* Where. */
@@ -52,6 +60,28 @@ typedef struct BkRequest
 	const char *object;			/* stream to print */
 	const char *name;			/* of a mark */
 	const char *path;			/* where to, or where from */
+
+	/* How far a base backup is recovered: one of the first five, or none. */
+	const char *recovery_target;	/* latest, immediate */
+	const char *target_time;
+	const char *target_lsn;
+	const char *target_name;
+	const char *target_xid;
+	const char *target_timeline;	/* current, latest, a number; NULL: its line */
+	const char *target_action;	/* pause, promote, shutdown; NULL: promote */
+	bool		target_exclusive;
+
+	/* Where to, and what it becomes there. */
+	const char *directory;		/* of a clone */
+	const char *config_to;		/* for files outside the data directory */
+	const char *restore_program;	/* that the restored server calls */
+	BkRequestList tablespace_map;	/* OLD=NEW */
+	int64_t		port;			/* of a clone, 0: as in the backup */
+	bool		delta;			/* into a directory that is not empty */
+	bool		standby;
+	bool		clone;			/* cut off from the outside */
+	bool		dry_run;
+
 	bool		replace;
 	bool		no_owner;
 	bool		no_privileges;
