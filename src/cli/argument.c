@@ -26,6 +26,8 @@ typedef struct Unit
 	double		factor;
 } Unit;
 
+static bool add_to_list(BkRequestList *list, const char *name,
+						const char *value, BkError *err);
 static bool parse_with_unit(const char *text, const Unit *units, size_t count,
 							int64_t *number);
 static bool parse_rate(const char *text, int64_t *bytes);
@@ -35,10 +37,10 @@ static bool check_label(const char *name, const char *value, BkError *err);
 const BkArgument bk_arguments[] = {
 	{.name = "repository", .option = "repo", .setting = "backup_ext.repository",
 		.agent = true, .offset = AT(repository), .commands = "*",
-		.needed = "init adopt register mark backup list info verify restore cat delete archive-push",
+		.needed = "init adopt register mark backup list info verify restore clone cat delete archive-push",
 	.value_name = "URL", .help = "repository, such as file:///backup/main"},
 	{.name = "repository_id", .agent = true, .offset = AT(repository_id),
-	.commands = "adopt register mark backup list verify restore delete check archive-agent"},
+	.commands = "adopt register mark backup list verify restore clone delete check archive-agent"},
 	{.name = "system_identifier", .option = "system-identifier", .agent = true,
 		.offset = AT(system_identifier), .commands = "*",
 	.value_name = "NUMBER", .help = "the cluster that is meant, where a repository has several"},
@@ -98,7 +100,7 @@ const BkArgument bk_arguments[] = {
 		.commands = "backup",
 	.value_name = "TIME", .help = "of a base backup: longest wait for its WAL in the repository (60s)"},
 	{.name = "id", .option = "id", .agent = true, .offset = AT(id),
-		.commands = "info verify restore cat delete", .needed = "info verify restore cat delete",
+		.commands = "info verify restore clone cat delete", .needed = "info verify cat delete",
 	.value_name = "ID", .help = "the backup; may be given without --id"},
 	{.name = "name", .option = "name", .agent = true, .offset = AT(name),
 		.commands = "mark", .needed = "mark",
@@ -107,7 +109,57 @@ const BkArgument bk_arguments[] = {
 	.value_name = "LEVEL", .help = "stored or readable (readable)"},
 	{.name = "target", .option = "to", .agent = true, .offset = AT(target),
 		.commands = "restore", .needed = "restore", .instead = "globals",
-	.value_name = "NAME", .help = "database to create"},
+	.value_name = "NAME|DIR", .help = "database to create, or data directory of a base backup"},
+	{.name = "recovery_target", .option = "target", .offset = AT(recovery_target),
+		.commands = "restore",
+	.value_name = "WHAT", .help = "recover to the latest WAL or immediate, to the backup's end (latest)"},
+	{.name = "target_time", .option = "target-time", .agent = true, .offset = AT(target_time),
+		.commands = "restore clone",
+	.value_name = "TIME", .help = "recover up to a time with its zone, \"2026-11-21 10:15:00+01\""},
+	{.name = "target_lsn", .option = "target-lsn", .agent = true, .offset = AT(target_lsn),
+		.commands = "restore clone",
+	.value_name = "LSN", .help = "recover up to this WAL position"},
+	{.name = "target_name", .option = "target-name", .agent = true, .offset = AT(target_name),
+		.commands = "restore clone",
+	.value_name = "NAME", .help = "recover up to this named restore point"},
+	{.name = "target_xid", .option = "target-xid", .offset = AT(target_xid),
+		.commands = "restore",
+	.value_name = "XID", .help = "recover up to the commit of this transaction"},
+	{.name = "target_timeline", .option = "target-timeline", .agent = true,
+		.offset = AT(target_timeline), .commands = "restore clone",
+	.value_name = "TIMELINE", .help = "current, latest or a number (the backup's own line)"},
+	{.name = "target_exclusive", .option = "target-exclusive", .type = BK_ARGUMENT_BOOL,
+		.offset = AT(target_exclusive), .commands = "restore",
+	.help = "stop before the target"},
+	{.name = "target_action", .option = "target-action", .offset = AT(target_action),
+		.commands = "restore",
+	.value_name = "ACTION", .help = "at the target: pause, promote or shutdown (promote)"},
+	{.name = "tablespace_map", .option = "tablespace-map", .type = BK_ARGUMENT_LIST,
+		.offset = AT(tablespace_map), .commands = "restore",
+	.value_name = "OLD=NEW", .help = "put a tablespace elsewhere; may be given several times"},
+	{.name = "config_to", .option = "config-to", .offset = AT(config_to), .commands = "restore",
+	.value_name = "DIR", .help = "restore configuration files from outside the data directory below DIR"},
+	{.name = "restore_program", .option = "restore-program", .offset = AT(restore_program),
+		.commands = "restore",
+	.value_name = "PATH", .help = "program for the server's restore_command (this one)"},
+	{.name = "delta", .option = "delta", .type = BK_ARGUMENT_BOOL, .offset = AT(delta),
+		.commands = "restore",
+	.help = "make an existing directory as the backup is; complete a restore"},
+	{.name = "standby", .option = "standby", .type = BK_ARGUMENT_BOOL, .offset = AT(standby),
+		.commands = "restore",
+	.help = "restore a standby"},
+	{.name = "clone", .option = "clone", .type = BK_ARGUMENT_BOOL, .offset = AT(clone),
+		.commands = "restore",
+	.help = "cut the restored server off from everything outside"},
+	{.name = "dry_run", .option = "dry-run", .type = BK_ARGUMENT_BOOL, .offset = AT(dry_run),
+		.commands = "restore",
+	.help = "check all and show what would be restored"},
+	{.name = "directory", .option = "directory", .agent = true, .offset = AT(directory),
+		.commands = "clone clone-drop", .needed = "clone clone-drop",
+	.value_name = "DIR", .help = "data directory of the clone; may be given without --directory"},
+	{.name = "port", .option = "port", .agent = true, .type = BK_ARGUMENT_INT, .offset = AT(port),
+		.min = 1, .max = 65535, .commands = "restore clone", .needed = "clone",
+	.value_name = "PORT", .help = "port of the clone"},
 	{.name = "replace", .option = "replace", .agent = true, .type = BK_ARGUMENT_BOOL,
 		.offset = AT(replace), .commands = "restore",
 	.help = "put it in the place of an existing database, which is kept under a dated name"},
@@ -132,12 +184,15 @@ const BkArgument bk_arguments[] = {
 		.offset = AT(subscriptions), .commands = "restore cat",
 	.help = "restore subscriptions, too"},
 	{.name = "force", .option = "force", .agent = true, .type = BK_ARGUMENT_BOOL,
-		.offset = AT(force), .commands = "delete adopt",
-	.help = "delete: also the last good backup of its database; adopt: also a clone"},
+		.offset = AT(force), .commands = "restore delete adopt",
+	.help = "delete: also the last good backup; restore: also a bad one; adopt: also a clone"},
 	{.name = "accept", .agent = true, .type = BK_ARGUMENT_BOOL, .offset = AT(accept),
 	.commands = "list"},
 	{.name = NULL},
 };
+
+_Static_assert(sizeof(bk_arguments) / sizeof(bk_arguments[0]) - 1 <= 8 * sizeof(BkArgumentSet),
+			   "a set has no room for all arguments");
 
 const BkArgument *
 bk_argument_find(const char *name)
@@ -162,6 +217,9 @@ bk_argument_set_string(const BkArgument *argument, BkRequest *request,
 	}
 	if (argument->check != NULL && !argument->check(argument->name, value, err))
 		return false;
+	if (argument->type == BK_ARGUMENT_LIST)
+		return add_to_list((BkRequestList *) ((char *) request + argument->offset),
+						   argument->name, value, err);
 	*(const char **) ((char *) request + argument->offset) = value;
 	return true;
 }
@@ -192,7 +250,7 @@ bk_argument_set_text(const BkArgument *argument, BkRequest *request,
 {
 	int64_t		number;
 
-	if (argument->type == BK_ARGUMENT_STRING)
+	if (argument->type == BK_ARGUMENT_STRING || argument->type == BK_ARGUMENT_LIST)
 		return bk_argument_set_string(argument, request, text, err);
 	if (argument->type == BK_ARGUMENT_TIME ? bk_argument_parse_time(text, &number)
 		: argument->type == BK_ARGUMENT_RATE ? parse_rate(text, &number)
@@ -215,6 +273,8 @@ bk_argument_is_missing(const BkArgument *argument, const BkRequest *request)
 
 	if (argument->type == BK_ARGUMENT_BOOL)
 		return !*(const bool *) at;
+	if (argument->type == BK_ARGUMENT_LIST)
+		return ((const BkRequestList *) at)->count == 0;
 	if (argument->type != BK_ARGUMENT_STRING)
 		return false;
 	value = *(const char *const *) at;
@@ -269,6 +329,18 @@ parse_with_unit(const char *text, const Unit *units, size_t count,
 		return true;
 	}
 	return false;
+}
+
+static bool
+add_to_list(BkRequestList *list, const char *name, const char *value,
+			BkError *err)
+{
+	if (list->count == BK_REQUEST_LIST_MAX)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT,
+						"argument \"%s\" was given more than %d times", name,
+						BK_REQUEST_LIST_MAX);
+	list->items[list->count++] = value;
+	return true;
 }
 
 static bool

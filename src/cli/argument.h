@@ -21,7 +21,8 @@ typedef enum BkArgumentType
 	BK_ARGUMENT_INT,
 	BK_ARGUMENT_TIME,			/* a number of milliseconds, or with a unit */
 	BK_ARGUMENT_RATE,			/* bytes per second; as text kB, or with a unit */
-	BK_ARGUMENT_BOOL
+	BK_ARGUMENT_BOOL,
+	BK_ARGUMENT_LIST			/* a string that may be given several times */
 } BkArgumentType;
 
 typedef struct BkArgument
@@ -59,7 +60,7 @@ extern const BkArgument bk_arguments[];
 extern const BkArgument *bk_argument_find(const char *name);
 
 /*
- * Set one argument of a request. A value that may not be is an error (22023)
+ * Set one argument of a request; a list is added to. A value that may not be is an error (22023)
  * that names the argument. The string is borrowed.
  */
 extern bool bk_argument_set_string(const BkArgument *argument,

@@ -114,6 +114,8 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		print_restored(body);
 	else if (strcmp(kind, "deleted") == 0)
 		print_line(stdout, "deleted ", member(body, "id"), "\n");
+	else if (strcmp(kind, "dropped") == 0)
+		print_line(stdout, "dropped the clone in \"", member(body, "directory"), "\"\n");
 	fflush(stdout);
 }
 
@@ -223,6 +225,14 @@ print_mark(const BkJson *body)
 static void
 print_restored(const BkJson *body)
 {
+	if (bk_json_get(body, "directory") != NULL)
+	{
+		print_line(stdout, bk_json_bool(bk_json_get(body, "dry_run"), false)
+				   ? "would restore backup " : "restored backup ", member(body, "backup"), " ");
+		print_line(stdout, "into \"", member(body, "directory"), "\", ");
+		print_line(stdout, "to be recovered to: ", member(body, "target"), "\n");
+		return;
+	}
 	print_line(stdout, "restored into database \"", member(body, "database"), "\"\n");
 	if (bk_json_get(body, "kept_as") != NULL)
 		print_line(stdout, "the database that was there is now \"",

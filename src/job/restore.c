@@ -16,9 +16,9 @@
 #include "core/digest.h"
 #include "job/common.h"
 #include "job/contents.h"
+#include "job/restore.h"
 #include "job/rows.h"
 #include "job/scratch.h"
-#include "job/verbs.h"
 #include "repo/layout.h"
 #include "repo/object.h"
 #include "source/archive.h"
@@ -65,7 +65,7 @@ static void clean_up(Restore *r);
 static bool forward(void *arg, const void *buf, size_t len, BkError *err);
 
 bool
-bk_job_restore(const BkRequest *request, const BkHost *host, BkError *err)
+bk_restore_logical(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	Restore		r = {.request = request, .host = host};
 	bool		ok;

@@ -57,12 +57,30 @@ extern bool bk_job_verify(const BkRequest *request, const BkHost *host,
 						  BkError *err);
 
 /*
- * Restore a backup into a new database, or in the place of an old one.
- * Record: restored. On failure the new database is dropped again and the old
- * one is as it was.
+ * Restore a backup; what kind it is decides. A logical one becomes a new
+ * database, or takes the place of an old one; on failure the new database is
+ * dropped again and the old one is as it was. A base backup becomes a data
+ * directory that recovers to the target when a server is started on it; until
+ * it is complete no server starts. Without an id, the base backup is chosen.
+ * Record: restored.
  */
 extern bool bk_job_restore(const BkRequest *request, const BkHost *host,
 						   BkError *err);
+
+/*
+ * Restore the cluster that asks into a directory of its own, cut off from
+ * everything outside, and start a server there. Record: restored. On failure
+ * nothing is left.
+ */
+extern bool bk_job_clone(const BkRequest *request, const BkHost *host,
+						 BkError *err);
+
+/*
+ * Stop and remove a clone. Record: dropped. Any directory that was not made
+ * by the verb above is refused (55000).
+ */
+extern bool bk_job_clone_drop(const BkRequest *request, const BkHost *host,
+							  BkError *err);
 
 /*
  * Delete a backup. Record: deleted. The last good backup of its database

@@ -279,8 +279,7 @@ names_what_is_missing(void **state)
 	assert_string_equal(bk_command_missing(restore, &request)->name, "repository");
 	request.repository = "file:///r";
 	request.id = "";
-	assert_string_equal(bk_command_missing(restore, &request)->name, "id");
-	request.id = "x";
+	assert_string_equal(bk_command_missing(bk_command_find("verify"), &request)->name, "id");
 	assert_string_equal(bk_command_missing(restore, &request)->name, "target");
 	request.globals = true;
 	assert_null(bk_command_missing(restore, &request));
