@@ -11,6 +11,7 @@
 #define _GNU_SOURCE 1
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -54,8 +55,10 @@ static FileTry open_folder(BkFile *file, int root, const char *path,
 						   BkError *err);
 static FileTry create_temporary(BkFile *file, mode_t mode, BkError *err);
 static FileTry lock_temporary(BkFile *file, BkError *err);
-static int	give_name(BkFile *file);
-static int	link_name(BkFile *file);
+static int	give_name(int from_dir, const char *from, int to_dir,
+					  const char *to);
+static int	link_name(int from_dir, const char *from, int to_dir,
+					  const char *to);
 
 int
 bk_file_open(int root, const char *path, int flags, mode_t mode)
@@ -192,23 +195,22 @@ bk_file_sync(BkFile *file)
 bool
 bk_file_publish(BkFile *file, BkFileOutcome *outcome, BkError *err)
 {
-	*outcome = BK_FILE_EXISTS;
-	if (give_name(file) != 0)
-	{
-		if (errno == EEXIST)
-			return true;
-		if (errno != EOPNOTSUPP)
-			return bk_error_errno(err, "could not rename \"%s\" to \"%s\"",
-								  file->temporary, file->name);
-		return bk_error(err, BK_STATE_UNSUPPORTED,
-						"the file system supports neither renaming without replacing nor hard links");
-	}
-	file->published = true;
-	*outcome = BK_FILE_PUBLISHED;
-	if (bk_file_sync_dir(file->dir) != 0)
+	if (!bk_file_show(file, outcome, err))
+		return false;
+	if (*outcome == BK_FILE_PUBLISHED && bk_file_sync_dir(file->dir) != 0)
 		return bk_error_errno(err, "could not fsync the folder of \"%s\"",
 							  file->name);
 	return true;
+}
+
+bool
+bk_file_show(BkFile *file, BkFileOutcome *outcome, BkError *err)
+{
+	bool		done = bk_file_move(file->dir, file->temporary, file->dir,
+									file->name, outcome, err);
+
+	file->published = done && *outcome == BK_FILE_PUBLISHED;
+	return done;
 }
 
 void
@@ -225,6 +227,61 @@ bk_file_close(BkFile *file)
 	if (file->dir >= 0)
 		close(file->dir);
 	free(file);
+}
+
+bool
+bk_file_move(int from_dir, const char *from, int to_dir, const char *to,
+			 BkFileOutcome *outcome, BkError *err)
+{
+	*outcome = BK_FILE_EXISTS;
+	if (give_name(from_dir, from, to_dir, to) == 0)
+		*outcome = BK_FILE_PUBLISHED;
+	else if (errno == EOPNOTSUPP)
+		return bk_error(err, BK_STATE_UNSUPPORTED,
+						"the file system supports neither renaming without replacing nor hard links");
+	else if (errno != EEXIST)
+		return bk_error_errno(err, "could not rename \"%s\" to \"%s\"", from, to);
+	return true;
+}
+
+/* A lock that can be had means that the writer is gone. */
+int
+bk_file_sweep(int dir, const char *name)
+{
+	int			fd = bk_file_open(dir, name, O_RDWR | O_NONBLOCK, 0);
+	int			result = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		result = errno == EWOULDBLOCK ? 0 : -1;
+	else if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
+		result = -1;
+	close(fd);
+	return result;
+}
+
+bool
+bk_file_sweep_folder(int dir, BkError *err)
+{
+	int			fd = bk_file_open(dir, "", O_RDONLY | O_DIRECTORY, 0);
+	DIR		   *stream = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	bool		done = stream != NULL;
+
+	if (!done)
+		bk_error_errno(err, "could not list a folder for temporary files");
+	if (!done && fd >= 0)
+		close(fd);
+	while (done && (entry = readdir(stream)) != NULL)
+	{
+		if (strncmp(entry->d_name, BK_FILE_TEMPORARY, strlen(BK_FILE_TEMPORARY)) == 0 &&
+			bk_file_sweep(dir, entry->d_name) != 0)
+			done = bk_error_errno(err, "could not remove \"%s\"", entry->d_name);
+	}
+	if (stream != NULL)
+		closedir(stream);
+	return done;
 }
 
 static bool
@@ -417,20 +474,19 @@ lock_temporary(BkFile *file, BkError *err)
 
 /* EOPNOTSUPP stands for a file system that knows no way. */
 static int
-give_name(BkFile *file)
+give_name(int from_dir, const char *from, int to_dir, const char *to)
 {
-	if (renameat2(file->dir, file->temporary, file->dir, file->name,
-				  RENAME_NOREPLACE) == 0)
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	return link_name(file);
+	return link_name(from_dir, from, to_dir, to);
 }
 
 static int
-link_name(BkFile *file)
+link_name(int from_dir, const char *from, int to_dir, const char *to)
 {
-	if (linkat(file->dir, file->temporary, file->dir, file->name, 0) != 0)
+	if (linkat(from_dir, from, to_dir, to, 0) != 0)
 	{
 		if (errno == EPERM || errno == ENOSYS || errno == EMLINK)
 			errno = EOPNOTSUPP;
@@ -438,6 +494,6 @@ link_name(BkFile *file)
 	}
 
 	/* If this fails, a sweep takes the second name away later. */
-	unlinkat(file->dir, file->temporary, 0);
+	unlinkat(from_dir, from, 0);
 	return 0;
 }

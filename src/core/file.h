@@ -86,7 +86,27 @@ extern int	bk_file_sync(BkFile *file);
 extern bool bk_file_publish(BkFile *file, BkFileOutcome *outcome,
 							BkError *err);
 
+/* The same for what need not survive a crash: nothing is synced. */
+extern bool bk_file_show(BkFile *file, BkFileOutcome *outcome, BkError *err);
+
 /* Free the handle; a file that was not published is removed. NULL allowed. */
 extern void bk_file_close(BkFile *file);
+
+/*
+ * Give a file another name, perhaps in another folder of the same file
+ * system, unless that name is taken. Nothing is synced. A file that is not
+ * there is an error (58P01).
+ */
+extern bool bk_file_move(int from_dir, const char *from, int to_dir,
+						 const char *to, BkFileOutcome *outcome, BkError *err);
+
+/*
+ * Remove a temporary from its folder if its writer is gone. 0, also if the
+ * writer lives or the file is not there any more, or -1 and errno.
+ */
+extern int	bk_file_sweep(int dir, const char *name);
+
+/* The same for all temporaries that are in the folder itself. */
+extern bool bk_file_sweep_folder(int dir, BkError *err);
 
 #endif

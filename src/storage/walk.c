@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,7 +48,6 @@ typedef struct Walk
 } Walk;
 
 static int	skip_temporary(int dir, const char *name);
-static int	sweep_temporary(int dir, const char *name);
 static bool skip_object(void *arg, const char *key, const BkObjectStat *stat,
 						BkError *err);
 static bool walk_prefix(Walk *walk, const char *prefix, BkError *err);
@@ -110,7 +108,7 @@ bk_walk_sweep(int root, const char *place, const char *prefix, BkError *err)
 		.place = place,
 		.visit = skip_object,
 		.arg = NULL,
-		.temporary = sweep_temporary,
+		.temporary = bk_file_sweep,
 	};
 
 	return walk_prefix(&walk, prefix, err);
@@ -122,23 +120,6 @@ skip_temporary(int dir, const char *name)
 	(void) dir;
 	(void) name;
 	return 0;
-}
-
-/* A lock that can be had means that the writer is gone (core/file.h). */
-static int
-sweep_temporary(int dir, const char *name)
-{
-	int			fd = bk_file_open(dir, name, O_RDWR | O_NONBLOCK, 0);
-	int			result = 0;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		result = errno == EWOULDBLOCK ? 0 : -1;
-	else if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
-		result = -1;
-	close(fd);
-	return result;
 }
 
 static bool
