@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "job/common.h"
+#include "job/ranges.h"
 #include "job/verbs.h"
 
 typedef struct Report
@@ -29,7 +30,8 @@ bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
 		return false;
 	bk_common_report_repository(report.repo, host);
 	ok = bk_repository_walk(report.repo, report_one, &report, err) &&
-		bk_mark_walk(report.repo, host, NULL, report_mark, (void *) host, err);
+		bk_mark_walk(report.repo, host, NULL, report_mark, (void *) host, err) &&
+		bk_ranges_report(report.repo, NULL, NULL, host, err);
 	bk_repository_close(report.repo);
 	return ok;
 }

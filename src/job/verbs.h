@@ -40,7 +40,10 @@ extern bool bk_job_backup(const BkRequest *request, const BkHost *host,
 extern bool bk_job_mark(const BkRequest *request, const BkHost *host,
 						BkError *err);
 
-/* Report all backups. Records: repository, then backup and mark for each. */
+/*
+ * Report all backups, and what WAL there is. Records: repository, then backup
+ * and mark for each, then wal for each timeline.
+ */
 extern bool bk_job_sync(const BkRequest *request, const BkHost *host,
 						BkError *err);
 
@@ -107,6 +110,23 @@ extern bool bk_job_archive(const BkRequest *request, const BkHost *host,
  */
 extern bool bk_job_archive_push(const BkRequest *request, const BkHost *host,
 								BkError *err);
+
+/*
+ * Report what WAL there is, of one cluster or of all. Records: wal for each
+ * timeline, wal_tree for each cluster, wal_gap and wal_conflict.
+ */
+extern bool bk_job_wal(const BkRequest *request, const BkHost *host,
+					   BkError *err);
+
+/*
+ * Put the WAL file "wal" at "path", for PostgreSQL's restore_command. That the
+ * file is not there is the error 02000, which says that recovery may take it
+ * for the end of WAL; it is already in the log, where it has to be. A standby
+ * gets this error for every failure, since it asks again. All other errors
+ * mean that nobody knows.
+ */
+extern bool bk_job_archive_get(const BkRequest *request, const BkHost *host,
+							   BkError *err);
 
 /*
  * Test the installation: programs, login, repository. Records: check for

@@ -12,13 +12,30 @@
 void
 bk_layout_cluster(char *key, const char *system_identifier)
 {
-	snprintf(key, BK_KEY_SIZE, "cluster/%s.json", system_identifier);
+	snprintf(key, BK_KEY_SIZE, BK_LAYOUT_CLUSTERS "/%s.json", system_identifier);
 }
 
 void
 bk_layout_writer(char *key, const char *system_identifier, const char *place)
 {
 	snprintf(key, BK_KEY_SIZE, "writer/%s/%s.json", system_identifier, place);
+}
+
+bool
+bk_layout_cluster_id(const char *key, char identifier[BK_LAYOUT_CLUSTER_SIZE])
+{
+	static const char folder[] = BK_LAYOUT_CLUSTERS "/";
+	size_t		skip = sizeof(folder) - 1;
+	size_t		len;
+
+	if (strncmp(key, folder, skip) != 0)
+		return false;
+	len = strspn(key + skip, "0123456789");
+	if (len == 0 || len >= BK_LAYOUT_CLUSTER_SIZE || strcmp(key + skip + len, ".json") != 0)
+		return false;
+	memcpy(identifier, key + skip, len);
+	identifier[len] = '\0';
+	return true;
 }
 
 void

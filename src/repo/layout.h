@@ -17,7 +17,11 @@
 /* Room for the longest key. */
 #define BK_KEY_SIZE	1024
 
+/* Room for a system identifier, with its NUL. */
+#define BK_LAYOUT_CLUSTER_SIZE	21
+
 #define BK_LAYOUT_REPOSITORY	"repository.json"
+#define BK_LAYOUT_CLUSTERS		"cluster"
 #define BK_LAYOUT_MANIFESTS		"manifest"
 #define BK_LAYOUT_INTENTS		"intent"
 #define BK_LAYOUT_NOTES			"note"
@@ -33,6 +37,10 @@
 
 /* cluster/<system identifier>.json */
 extern void bk_layout_cluster(char *key, const char *system_identifier);
+
+/* The system identifier in a cluster's key; false where the key is none. */
+extern bool bk_layout_cluster_id(const char *key,
+								 char identifier[BK_LAYOUT_CLUSTER_SIZE]);
 
 /* writer/<system identifier>/<place>.json */
 extern void bk_layout_writer(char *key, const char *system_identifier,

@@ -252,7 +252,7 @@ print_timeline(const BkWalMap *map, const BkTimeline *timeline, BkBuf *text)
 		bk_buf_append_string(text, ", history missing");
 	print_segments(map, timeline, text);
 	if (timeline->conflict_count > 0)
-		bk_buf_printf(text, ", %zu in conflict (first %s)", timeline->conflict_count,
+		bk_buf_printf(text, ", conflicts: %zu (first %s)", timeline->conflict_count,
 					  timeline->conflicts[0].name.text);
 	bk_buf_append_string(text, "\n");
 }
@@ -278,6 +278,6 @@ print_segments(const BkWalMap *map, const BkTimeline *timeline, BkBuf *text)
 	{
 		bk_wal_segment_name(timeline->id, timeline->gaps[0].first,
 							map->segment_size, first);
-		bk_buf_printf(text, ", %zu gaps (first %s)", timeline->gap_count, first);
+		bk_buf_printf(text, ", gaps: %zu (first %s)", timeline->gap_count, first);
 	}
 }

@@ -11,6 +11,12 @@
 
 #define RECORD_MAX_SIZE	(64 * 1024)
 
+typedef struct ClusterWalk
+{
+	BkRepositoryVisit visit;
+	void	   *arg;
+} ClusterWalk;
+
 static bool check_fence(const BkServer *server, BkError *err);
 static bool check_cluster(BkRepository *repo, const BkServer *server,
 						  BkError *err);
@@ -20,6 +26,8 @@ static bool register_cluster(BkRepository *repo, const BkServer *server,
 							 BkError *err);
 static bool register_place(BkRepository *repo, const BkServer *server,
 						   BkWriterHow how, BkError *err);
+static bool cluster_found(void *arg, const char *key,
+						  const BkObjectStat *stat, BkError *err);
 static bool has_record(BkRepository *repo, const char *key, bool *exists,
 					   BkError *err);
 static bool put_record(BkRepository *repo, const BkServer *server,
@@ -45,6 +53,16 @@ bk_writer_register(BkRepository *repo, const BkServer *server,
 		: !register_cluster(repo, server, err))
 		return false;
 	return server->place == NULL || register_place(repo, server, how, err);
+}
+
+bool
+bk_writer_clusters(BkRepository *repo, BkRepositoryVisit visit, void *arg,
+				   BkError *err)
+{
+	ClusterWalk walk = {.visit = visit, .arg = arg};
+
+	return bk_storage_list(repo->storage, BK_LAYOUT_CLUSTERS, cluster_found,
+						   &walk, err);
 }
 
 static bool
@@ -138,6 +156,18 @@ register_place(BkRepository *repo, const BkServer *server, BkWriterHow how,
 	bk_json_put_words(json, "data_directory", place->data_directory);
 	bk_json_put_string(json, "how", words[how]);
 	return put_record(repo, server, key, json, err);
+}
+
+static bool
+cluster_found(void *arg, const char *key, const BkObjectStat *stat,
+			  BkError *err)
+{
+	ClusterWalk *walk = arg;
+	char		identifier[BK_LAYOUT_CLUSTER_SIZE];
+
+	(void) stat;
+	return !bk_layout_cluster_id(key, identifier) ||
+		walk->visit(walk->arg, identifier, err);
 }
 
 /* A record must be intact to count. */

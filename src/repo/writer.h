@@ -47,4 +47,8 @@ extern bool bk_writer_check(BkRepository *repo, const BkServer *server,
 extern bool bk_writer_register(BkRepository *repo, const BkServer *server,
 							   BkWriterHow how, BkError *err);
 
+/* Visit the system identifiers of all clusters that are registered. */
+extern bool bk_writer_clusters(BkRepository *repo, BkRepositoryVisit visit,
+							   void *arg, BkError *err);
+
 #endif
