@@ -37,7 +37,7 @@ static bool check_label(const char *name, const char *value, BkError *err);
 const BkArgument bk_arguments[] = {
 	{.name = "repository", .option = "repo", .setting = "backup_ext.repository",
 		.agent = true, .offset = AT(repository), .commands = "*",
-		.needed = "init adopt register mark backup list info verify restore clone cat delete archive-push",
+		.needed = "init adopt register mark backup list info verify restore clone cat delete archive-push archive-get wal",
 	.value_name = "URL", .help = "repository, such as file:///backup/main"},
 	{.name = "repository_id", .agent = true, .offset = AT(repository_id),
 	.commands = "adopt register mark backup list verify restore clone delete check archive-agent"},
@@ -169,7 +169,7 @@ const BkArgument bk_arguments[] = {
 	{.name = "object", .option = "object", .offset = AT(object), .commands = "cat",
 	.value_name = "NAME", .help = "archive.dump, globals.sql or contents.jsonl (archive.dump)"},
 	{.name = "path", .option = "path", .offset = AT(path),
-		.commands = "archive-push", .needed = "archive-push",
+		.commands = "archive-push archive-get", .needed = "archive-push archive-get",
 	.value_name = "PATH", .help = "the file, %p; may be given without --path"},
 	{.name = "sql", .option = "sql", .type = BK_ARGUMENT_BOOL, .offset = AT(sql),
 		.commands = "cat",
@@ -188,6 +188,12 @@ const BkArgument bk_arguments[] = {
 	.help = "delete: also the last good backup; restore: also a bad one; adopt: also a clone"},
 	{.name = "accept", .agent = true, .type = BK_ARGUMENT_BOOL, .offset = AT(accept),
 	.commands = "list"},
+	{.name = "wal", .option = "wal", .offset = AT(wal),
+		.commands = "archive-get", .needed = "archive-get",
+	.value_name = "NAME", .help = "the WAL file; may be given without --wal"},
+	{.name = "retry", .option = "retry", .type = BK_ARGUMENT_TIME, .offset = AT(retry),
+		.max = DAY_MS, .commands = "archive-get",
+	.value_name = "TIME", .help = "try again for so long where the repository fails (30s)"},
 	{.name = NULL},
 };
 

@@ -4,11 +4,20 @@
  */
 #include "cli/command.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "job/verbs.h"
+
+#define STATUS_USAGE	2
+
+/* Of what a server calls in recovery. */
+#define STATUS_ABSENT	1
+#define STATUS_UNKNOWN	126
+#define STATUS_STOPPED	143		/* as a shell tells of SIGTERM */
 
 const BkCommand bk_commands[] = {
 	{"init", "init", bk_job_init, NULL, "start a repository on an empty place"},
@@ -27,13 +36,15 @@ const BkCommand bk_commands[] = {
 	{"check", "check", bk_job_check, NULL, "test programs, login and repository"},
 	{"archive-push", NULL, bk_job_archive_push, "path", "archive a WAL file (for archive_command)"},
 	{"archive-agent", "archive", bk_job_archive, NULL, "archive what the archiver asks for (PROTOCOL.md)"},
+	{"wal", NULL, bk_job_wal, NULL, "show what WAL a repository has"},
+	{"archive-get", NULL, bk_job_archive_get, "wal path", "give a WAL file to a server (for restore_command)"},
 	{"agent", NULL, NULL, NULL, "serve one request of the extension (PROTOCOL.md)"},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
 static bool has_word(const char *words, const char *word);
 static void print_command(const BkCommand *command);
-static const char *positional_name(const BkCommand *command);
+static void print_positional(const BkCommand *command);
 static void print_option(const BkArgument *argument);
 
 const BkCommand *
@@ -96,6 +107,36 @@ bk_command_missing(const BkCommand *command, const BkRequest *request)
 	return NULL;
 }
 
+const BkArgument *
+bk_command_positional(const BkCommand *command, int place)
+{
+	const char *at = command->positional;
+	char		name[64];
+
+	for (; at != NULL && place > 0; place--)
+	{
+		at = strchr(at, ' ');
+		at += at != NULL;
+	}
+	if (at == NULL)
+		return NULL;
+	snprintf(name, sizeof(name), "%.*s", (int) strcspn(at, " "), at);
+	return bk_argument_find(name);
+}
+
+int
+bk_command_status(const BkCommand *command, const BkError *err)
+{
+	if (command->run != bk_job_archive_get)
+		return err == NULL || bk_error_is(err, BK_STATE_BAD_ARGUMENT)
+			? STATUS_USAGE : EXIT_FAILURE;
+	if (err == NULL)
+		return STATUS_UNKNOWN;
+	if (bk_error_is(err, BK_STATE_CANCELED))
+		return STATUS_STOPPED;
+	return bk_error_is(err, BK_STATE_NO_DATA) ? STATUS_ABSENT : STATUS_UNKNOWN;
+}
+
 BkRequest
 bk_command_defaults(void)
 {
@@ -107,6 +148,7 @@ bk_command_defaults(void)
 		.blocking_limit = 60000,
 		.checkpoint = "fast",
 		.archive_timeout = 60000,
+		.retry = 30000,
 		.content = "all",
 		.level = "readable",
 		.input_fd = STDIN_FILENO,
@@ -126,7 +168,7 @@ bk_command_help(const BkCommand *command)
 		for (command = bk_commands; command->name != NULL; command++)
 			printf("  %-13s %s\n", command->name, command->summary);
 		printf("\n\"pg_backup_ext COMMAND --help\" shows the options of a command.\n"
-			   "Exit status: 0 good, 1 failed, 2 wrong usage.\n");
+			   "Exit status: 0 good, 1 failed, 2 wrong usage; of archive-get 0 done, 1 there is\nno such file, 126 failed.\n");
 		return;
 	}
 	print_command(command);
@@ -156,7 +198,8 @@ print_command(const BkCommand *command)
 		printf(" <REQUEST\n\nIt reads a request from standard input and writes events to standard output.\n");
 		return;
 	}
-	printf("%s [OPTION]...\n\nOptions:\n", positional_name(command));
+	print_positional(command);
+	printf(" [OPTION]...\n\nOptions:\n");
 	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
 		if (argument->option != NULL && bk_command_takes(command, argument))
@@ -168,13 +211,15 @@ print_command(const BkCommand *command)
 	printf("  %-26s %s\n", "--help", "show this help");
 }
 
-/* How help calls what is given without an option. */
-static const char *
-positional_name(const BkCommand *command)
+/* Their names in capitals. */
+static void
+print_positional(const BkCommand *command)
 {
 	if (command->positional == NULL)
-		return "";
-	return strcmp(command->positional, "path") == 0 ? " PATH" : " ID";
+		return;
+	putchar(' ');
+	for (const char *at = command->positional; *at != '\0'; at++)
+		putchar(toupper((unsigned char) *at));
 }
 
 static void

@@ -15,7 +15,7 @@ typedef struct BkCommand
 	const char *name;
 	const char *agent_verb;		/* its name in the protocol, NULL: none */
 	BkVerb		run;			/* NULL: the agent itself */
-	const char *positional;		/* argument given without its name, or NULL */
+	const char *positional;		/* arguments given without their names, or NULL */
 	const char *summary;
 } BkCommand;
 
@@ -45,6 +45,18 @@ extern bool bk_command_takes(const BkCommand *command,
  */
 extern const BkArgument *bk_command_missing(const BkCommand *command,
 											const BkRequest *request);
+
+/* The argument that is given without its name at this place, from 0, or NULL. */
+extern const BkArgument *bk_command_positional(const BkCommand *command,
+											   int place);
+
+/*
+ * The exit status after a failure; with NULL after a wrong usage. Of
+ * archive-get, PostgreSQL takes 1 to 125 for "there is no such file", 143
+ * for "told to stop", and all else above 125 for a failure
+ * (RestoreArchivedFile in src/backend/access/transam/xlogarchive.c).
+ */
+extern int	bk_command_status(const BkCommand *command, const BkError *err);
 
 /* A request with the defaults of all arguments. */
 extern BkRequest bk_command_defaults(void);

@@ -86,7 +86,7 @@ main(int argc, char **argv)
 	if (!parse_options(command, argc - 1, argv + 1, &request, &options))
 	{
 		point_to_help(command);
-		return EXIT_USAGE;
+		return bk_command_status(command, NULL);
 	}
 	if (options.help)
 	{
@@ -185,8 +185,9 @@ take_option(const BkArgument *argument, const char *value, BkRequest *request,
 	else if (!bk_argument_set_text(argument, request, value, &err))
 	{
 		bk_report_error(&report, &err);
-		fprintf(stderr, "pg_backup_ext: hint: It was given with --%s.\n",
-				argument->option);
+		if (argument->option != NULL)
+			fprintf(stderr, "pg_backup_ext: hint: It was given with --%s.\n",
+					argument->option);
 		return false;
 	}
 	return true;
@@ -196,11 +197,10 @@ static bool
 take_positional(const BkCommand *command, const char *value,
 				BkRequest *request, Options *options)
 {
-	const BkArgument *argument;
-
-	if (command->positional != NULL)
+	for (int i = 0; bk_command_positional(command, i) != NULL; i++)
 	{
-		argument = bk_argument_find(command->positional);
+		const BkArgument *argument = bk_command_positional(command, i);
+
 		if ((options->given & BK_ARGUMENT_BIT(argument)) == 0)
 			return take_option(argument, value, request, options);
 	}
@@ -236,11 +236,12 @@ run(const BkCommand *command, BkRequest *request, const Options *options)
 		bk_report_end(&report);
 		return report.bad ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
-	bk_report_error(&report, &err);
-	if (!bk_error_is(&err, BK_STATE_BAD_ARGUMENT))
-		return EXIT_FAILURE;
-	point_to_help(command);
-	return EXIT_USAGE;
+	/* That there is nothing is an answer, and no failure. */
+	if (!bk_error_is(&err, BK_STATE_NO_DATA))
+		bk_report_error(&report, &err);
+	if (bk_error_is(&err, BK_STATE_BAD_ARGUMENT))
+		point_to_help(command);
+	return bk_command_status(command, &err);
 }
 
 /* Complete the request. Nothing has been done before it is. */
@@ -263,6 +264,8 @@ prepare(const BkCommand *command, BkRequest *request, const Options *options,
 		return true;
 	bk_error(err, BK_STATE_BAD_ARGUMENT, "argument \"%s\" is missing",
 			 missing->name);
+	if (missing->option == NULL)
+		return false;
 	if (missing->setting == NULL)
 		return bk_error_hint(err, "Give it with --%s.", missing->option);
 	return bk_error_hint(err, "Give it with --%s, or give with -D the directory of a server that has %s set.",

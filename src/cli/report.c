@@ -33,6 +33,7 @@ static void print_check(const BkJson *body);
 static void print_mark(const BkJson *body);
 static void print_restored(const BkJson *body);
 static void print_manifest(const BkJson *body);
+static void print_wal(const char *kind, const BkJson *body);
 static void print_line(FILE *to, const char *what, const char *text,
 					   const char *end);
 static void print_words(FILE *to, const char *text);
@@ -112,6 +113,8 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		print_manifest(body);
 	else if (strcmp(kind, "restored") == 0)
 		print_restored(body);
+	else if (strncmp(kind, "wal_", 4) == 0)
+		print_wal(kind, body);
 	else if (strcmp(kind, "deleted") == 0)
 		print_line(stdout, "deleted ", member(body, "id"), "\n");
 	else if (strcmp(kind, "dropped") == 0)
@@ -247,6 +250,28 @@ print_manifest(const BkJson *body)
 	if (text != NULL)
 		print_json_text(text);
 	free(text);
+}
+
+/* The tree says in words what the "wal" records say in numbers. */
+static void
+print_wal(const char *kind, const BkJson *body)
+{
+	if (strcmp(kind, "wal_tree") == 0)
+	{
+		print_line(stdout, "cluster ", member(body, "system_identifier"), "\n");
+		print_line(stdout, "    ", member(body, "tree"), "\n");
+	}
+	if (strcmp(kind, "wal_gap") == 0)
+	{
+		print_line(stdout, "gap: ", member(body, "first_wal"), " to ");
+		print_line(stdout, "", member(body, "last_wal"), "\n");
+	}
+	if (strcmp(kind, "wal_conflict") == 0)
+	{
+		print_line(stdout, "conflict: ", member(body, "wal"), "\n");
+		print_line(stdout, "    ", member(body, "key"), "\n");
+		print_line(stdout, "    ", member(body, "other_key"), "\n");
+	}
 }
 
 /* Text of others between words of our own. */

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 /* SQLSTATE codes in use (PostgreSQL docs, Appendix A). */
+#define BK_STATE_NO_DATA		"02000"
 #define BK_STATE_WRONG_STATE	"55000"
 #define BK_STATE_IN_USE			"55006"
 #define BK_STATE_LOCKED			"55P03"

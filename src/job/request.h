@@ -59,7 +59,9 @@ typedef struct BkRequest
 	const char *target;			/* database to restore into */
 	const char *object;			/* stream to print */
 	const char *name;			/* of a mark */
+	const char *wal;			/* name of a WAL file */
 	const char *path;			/* where to, or where from */
+	int64_t		retry;			/* milliseconds to try again for */
 
 	/* How far a base backup is recovered: one of the first five, or none. */
 	const char *recovery_target;	/* latest, immediate */

@@ -109,6 +109,13 @@ is_taken(const char *word, const void *arg)
 }
 
 static void
+takes_argument(const char *word, const void *arg)
+{
+	assert_non_null(bk_argument_find(word));
+	assert_true(bk_command_takes(arg, bk_argument_find(word)));
+}
+
+static void
 tables_fit(void **state)
 {
 	size_t		count = 0;
@@ -158,8 +165,11 @@ no_name_twice(void **state)
 		if (a->agent_verb != NULL)
 			assert_ptr_equal(bk_command_find_verb(a->agent_verb), a);
 		if (a->positional != NULL)
-			assert_true(bk_command_takes(a, bk_argument_find(a->positional)));
+			each_word(a->positional, takes_argument, a);
 	}
+	assert_string_equal(bk_command_positional(bk_command_find("archive-get"), 1)->name, "path");
+	assert_null(bk_command_positional(bk_command_find("archive-get"), 2));
+	assert_null(bk_command_positional(bk_command_find("init"), 0));
 	assert_null(bk_command_find("nothing"));
 	assert_null(bk_command_find_verb("list"));
 	assert_null(bk_argument_find("repo"));
@@ -290,6 +300,37 @@ names_what_is_missing(void **state)
 	assert_null(bk_command_missing(bk_command_find("check"), &request));
 }
 
+/* What a server that recovers is told. */
+static void
+tells_statuses(void **state)
+{
+	static const struct
+	{
+		const char *command;
+		const char *sqlstate;	/* NULL: a wrong usage */
+		int			status;
+	}			statuses[] = {
+		{"list", NULL, 2}, {"list", BK_STATE_BAD_ARGUMENT, 2},
+		{"list", BK_STATE_IO, 1}, {"list", BK_STATE_CANCELED, 1},
+		{"archive-get", NULL, 126}, {"archive-get", BK_STATE_BAD_ARGUMENT, 126},
+		{"archive-get", BK_STATE_IO, 126}, {"archive-get", BK_STATE_NO_MEMORY, 126},
+		{"archive-get", BK_STATE_MISSING_FILE, 126}, {"archive-get", BK_STATE_NO_OBJECT, 126},
+		{"archive-get", BK_STATE_NO_DATA, 1}, {"archive-get", BK_STATE_CANCELED, 143},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+	{
+		BkError		err;
+
+		if (statuses[i].sqlstate != NULL)
+			bk_error(&err, statuses[i].sqlstate, "it failed");
+		assert_int_equal(bk_command_status(bk_command_find(statuses[i].command),
+										   statuses[i].sqlstate == NULL ? NULL : &err),
+						 statuses[i].status);
+	}
+}
+
 int
 main(void)
 {
@@ -300,6 +341,7 @@ main(void)
 		cmocka_unit_test(checks_values),
 		cmocka_unit_test(reads_times),
 		cmocka_unit_test(names_what_is_missing),
+		cmocka_unit_test(tells_statuses),
 	};
 
 	return cmocka_run_group_tests_name("command", tests, NULL, NULL);

@@ -1,0 +1,422 @@
+/*
+ * get.c
+ *	  Give a WAL file to a server that recovers.
+ *
+ * PostgreSQL takes a plain failure of restore_command for the end of WAL: a
+ * recovery ends there, and the server goes on from a state that may be too
+ * old. So "it is not there" is said only where the archive has proved it:
+ * the repository is the right one, and nothing later is there either. To a
+ * standby nothing else may be said, since another failure would end it; it
+ * asks again after a while.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/control.h"
+#include "core/file.h"
+#include "job/ahead.h"
+#include "job/common.h"
+#include "job/verbs.h"
+#include "repo/wal.h"
+#include "repo/writer.h"
+
+#define PATH_SIZE		4096
+#define WAIT_STEP		50		/* milliseconds between two looks at the host's stop */
+#define WAIT_FIRST		100		/* before the second attempt, then twice as long */
+#define WAIT_LONGEST	2000
+#define SETTLE_TIME		5000	/* for what may be on its way into the archive */
+
+typedef enum Answer
+{
+	GET_DELIVERED,
+	GET_ABSENT,					/* proved not to be there */
+	GET_UNSETTLED,				/* it should be there: perhaps soon */
+	GET_FAILED,					/* nobody knows: try again */
+	GET_REFUSED					/* nobody knows, and trying again is no use */
+} Answer;
+
+typedef struct Get
+{
+	const BkRequest *request;
+	const BkHost *host;
+	BkWalName	name;
+	char		folder[PATH_SIZE];	/* of the path */
+	const char *target;			/* its last part */
+	int			folder_fd;
+	mode_t		mode;
+	char		data_directory[PATH_SIZE];	/* "": not known */
+	char		system_identifier[BK_CONTROL_IDENTIFIER_SIZE];
+	bool		recovers;		/* a server does, by itself or as a standby */
+	bool		standby;
+	uint64_t	size;			/* of what was delivered */
+} Get;
+
+/* What a walk through a timeline looks for. */
+typedef struct Search
+{
+	const BkWalName *name;
+	bool		found;
+} Search;
+
+static bool find_place(Get *get, BkError *err);
+static bool find_data_directory(Get *get);
+static bool is_data_directory(Get *get, const char *path);
+static bool has_file(const Get *get, const char *name);
+static bool get_file(Get *get, BkError *err);
+static bool get_directly(Get *get, BkError *err);
+static bool give_up(const Get *get, Answer answer, BkError *err);
+static bool wait_for(const Get *get, int64_t milliseconds, BkError *err);
+static Answer attempt(Get *get, BkError *err);
+static Answer fetch(Get *get, BkRepository *repo, BkError *err);
+static Answer deliver(Get *get, BkRepository *repo, const BkWalFound *found,
+					  BkError *err);
+static bool copy(Get *get, BkReader *reader, BkFile *file, BkError *err);
+static Answer prove_absence(Get *get, BkRepository *repo, BkError *err);
+static bool require_cluster(const Get *get, BkRepository *repo, BkError *err);
+static bool is_later(void *arg, const BkWalName *name,
+					 const BkWalFound *found, BkError *err);
+static Answer judge(const BkError *err);
+
+bool
+bk_job_archive_get(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	Get			get = {.request = request, .host = host, .folder_fd = -1};
+	bool		ok;
+
+	ok = bk_common_need(request->repository, "repository", err) &&
+		bk_common_need(request->wal, "wal", err) &&
+		bk_common_need(request->path, "path", err) &&
+		bk_wal_name_parse(request->wal, &get.name, err) &&
+		find_place(&get, err) &&
+		get_file(&get, err);
+	if (get.folder_fd >= 0)
+		close(get.folder_fd);
+	return ok;
+}
+
+/* Where the file goes, and what kind of server asks. */
+static bool
+find_place(Get *get, BkError *err)
+{
+	const char *path = get->request->path;
+	const char *slash = strrchr(path, '/');
+	struct stat status;
+
+	get->target = slash == NULL ? path : slash + 1;
+	snprintf(get->folder, sizeof(get->folder), "%.*s",
+			 slash == NULL ? 1 : (int) (slash - path) + 1, slash == NULL ? "." : path);
+	if (get->target[0] == '\0' || strlen(path) >= PATH_SIZE - 64)
+		return bk_error(err, BK_STATE_BAD_ARGUMENT,
+						"\"%.200s\" is not the path of a file", path);
+	get->folder_fd = open(get->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (get->folder_fd < 0 || fstat(get->folder_fd, &status) != 0)
+		return bk_error_errno(err, "could not open the directory of \"%.200s\"", path);
+	/* As the server's own files: its group may read them, or not. */
+	get->mode = (status.st_mode & S_IRGRP) != 0 ? 0640 : 0600;
+
+	if (find_data_directory(get))
+	{
+		get->standby = has_file(get, "standby.signal");
+		get->recovers = get->standby || has_file(get, "recovery.signal");
+	}
+	if (get->request->system_identifier != NULL)
+		snprintf(get->system_identifier, sizeof(get->system_identifier), "%s",
+				 get->request->system_identifier);
+	else if (get->data_directory[0] == '\0')
+	{
+		bk_error(err, BK_STATE_BAD_ARGUMENT, "argument \"system_identifier\" is missing");
+		return bk_error_hint(err, "Give it with --system-identifier, or start the program in the data directory, or give that with -D.");
+	}
+	else
+		return bk_control_identifier(get->data_directory, get->system_identifier, err);
+	return true;
+}
+
+/*
+ * The server calls from its data directory, with a path in pg_wal. Others,
+ * such as pg_rewind, call from elsewhere with a full path.
+ */
+static bool
+find_data_directory(Get *get)
+{
+	char		above[PATH_SIZE];
+
+	snprintf(above, sizeof(above), "%.*s..", PATH_SIZE - 3, get->folder);
+	return is_data_directory(get, above) ||
+		(get->request->data_directory != NULL &&
+		 is_data_directory(get, get->request->data_directory)) ||
+		is_data_directory(get, ".");
+}
+
+static bool
+is_data_directory(Get *get, const char *path)
+{
+	snprintf(get->data_directory, sizeof(get->data_directory), "%s", path);
+	if (has_file(get, "global/pg_control"))
+		return true;
+	get->data_directory[0] = '\0';
+	return false;
+}
+
+static bool
+has_file(const Get *get, const char *name)
+{
+	char		path[PATH_SIZE + 64];
+
+	snprintf(path, sizeof(path), "%s/%s", get->data_directory, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Take what was fetched ahead, or fetch it and let the next ones be fetched. */
+static bool
+get_file(Get *get, BkError *err)
+{
+	BkAhead		ahead = {
+		.wal = get->folder_fd,
+		.wal_path = get->folder,
+		.mode = get->mode,
+		.data_directory = get->data_directory,
+		.source = {
+			.url = get->request->repository,
+			.expected_id = get->request->repository_id,
+		},
+		.system_identifier = get->system_identifier,
+		.jobs = (int) get->request->jobs,
+	};
+	bool		taken = false;
+
+	if (get->recovers && get->name.kind == BK_WAL_SEGMENT &&
+		!bk_ahead_take(&ahead, &get->name, get->target, get->host, &taken, err))
+		return false;
+	if (taken)
+		return true;
+	if (!get_directly(get, err))
+		return false;
+	if (get->recovers)
+		bk_ahead_go_on(&ahead, &get->name, get->size, get->host);
+	return true;
+}
+
+/* Try, and try again for as long as it may help. */
+static bool
+get_directly(Get *get, BkError *err)
+{
+	int64_t		start = bk_clock_monotonic_ms();
+	int64_t		pause = WAIT_FIRST;
+
+	for (bool first = true;; first = false)
+	{
+		Answer		answer = attempt(get, err);
+		int64_t		limit = get->request->retry;
+
+		if (answer == GET_DELIVERED)
+			return true;
+		if (answer == GET_UNSETTLED && limit > SETTLE_TIME)
+			limit = SETTLE_TIME;
+		if (answer == GET_ABSENT || answer == GET_REFUSED ||
+			bk_error_is(err, BK_STATE_CANCELED) ||
+			bk_clock_monotonic_ms() - start + pause > limit)
+			return give_up(get, answer, err);
+		if (first)
+			bk_log(get->host, BK_LOG_WARNING, "trying again for %d seconds to get \"%s\": %s",
+				   (int) (limit / 1000), get->name.text, err->message);
+		if (!wait_for(get, pause, err))
+			return false;
+		pause = pause * 2 > WAIT_LONGEST ? WAIT_LONGEST : pause * 2;
+	}
+}
+
+/* Say what the server has to hear; the log has the rest. Returns false. */
+static bool
+give_up(const Get *get, Answer answer, BkError *err)
+{
+	if (answer == GET_ABSENT)
+	{
+		/* A standby asks every few seconds. */
+		if (!get->standby)
+			bk_log(get->host, BK_LOG_INFO, "\"%s\" is not in the archive", get->name.text);
+	}
+	else if (!get->standby || bk_error_is(err, BK_STATE_CANCELED))
+		return false;
+	else
+	{
+		bk_log(get->host, BK_LOG_WARNING, "could not get \"%s\": %s",
+			   get->name.text, err->message);
+		if (err->detail[0] != '\0')
+			bk_log(get->host, BK_LOG_WARNING, "detail: %s", err->detail);
+		if (err->hint[0] != '\0')
+			bk_log(get->host, BK_LOG_WARNING, "hint: %s", err->hint);
+	}
+	return bk_error(err, BK_STATE_NO_DATA, "there is no \"%s\" now", get->name.text);
+}
+
+static bool
+wait_for(const Get *get, int64_t milliseconds, BkError *err)
+{
+	int64_t		until = bk_clock_monotonic_ms() + milliseconds;
+
+	while (bk_clock_monotonic_ms() < until)
+	{
+		if (!bk_go_on(get->host, err))
+			return false;
+		usleep(WAIT_STEP * 1000);
+	}
+	return true;
+}
+
+static Answer
+attempt(Get *get, BkError *err)
+{
+	BkRepository *repo = bk_common_open(get->request, err);
+	Answer		answer = repo == NULL ? judge(err) : fetch(get, repo, err);
+
+	bk_repository_close(repo);
+	return answer;
+}
+
+static Answer
+fetch(Get *get, BkRepository *repo, BkError *err)
+{
+	BkWalFound	found;
+
+	if (!bk_wal_find(repo, get->system_identifier, &get->name, &found, err))
+		return judge(err);
+	if (found.state == BK_WAL_MISSING)
+		return prove_absence(get, repo, err);
+	return deliver(get, repo, &found, err);
+}
+
+/*
+ * The file gets its name when all of it is there and its digest is right. The
+ * server syncs what it keeps (KeepFileRestoredFromArchive in
+ * src/backend/access/transam/xlogarchive.c).
+ */
+static Answer
+deliver(Get *get, BkRepository *repo, const BkWalFound *found, BkError *err)
+{
+	BkReader   *reader = bk_wal_reader(repo, found, err);
+	BkFile	   *file = NULL;
+	BkFileOutcome outcome = BK_FILE_PUBLISHED;
+	BkError		ignored;
+	bool		ok = reader != NULL;
+
+	/* A predecessor that was killed has left its temporary. */
+	(void) bk_file_sweep_folder(get->folder_fd, &ignored);
+	ok = ok && (file = bk_file_create(get->folder_fd, get->target, get->mode, err)) != NULL &&
+		copy(get, reader, file, err) &&
+		bk_file_show(file, &outcome, err);
+	bk_reader_close(reader);
+	bk_file_close(file);
+	if (ok && outcome == BK_FILE_EXISTS)
+		ok = bk_error(err, BK_STATE_DUP_OBJECT, "file \"%s\" exists already",
+					  get->request->path);
+	return ok ? GET_DELIVERED : judge(err);
+}
+
+static bool
+copy(Get *get, BkReader *reader, BkFile *file, BkError *err)
+{
+	char	   *buf = malloc(BK_STREAM_BUFFER);
+	size_t		got = 1;
+	bool		ok = buf != NULL || bk_error_memory(err);
+
+	get->size = 0;
+	while (ok && got > 0)
+	{
+		ok = bk_go_on(get->host, err) &&
+			bk_read(reader, buf, BK_STREAM_BUFFER, &got, err);
+		if (ok && bk_file_write(file, buf, got) != 0)
+			ok = bk_error_errno(err, "could not write \"%s\"", get->request->path);
+		get->size += ok ? got : 0;
+	}
+	free(buf);
+	return ok;
+}
+
+/*
+ * The listing has no such file. That is the end of WAL only in the repository
+ * of this cluster, and only if nothing later is there. (A standby need not
+ * know: it takes no end for final.)
+ */
+static Answer
+prove_absence(Get *get, BkRepository *repo, BkError *err)
+{
+	const BkWalName *name = &get->name;
+	Search		search = {.name = name};
+	bool		history = name->kind == BK_WAL_HISTORY;
+
+	if (!require_cluster(get, repo, err))
+		return judge(err);
+	if (history ? name->timeline == 1 : name->kind != BK_WAL_SEGMENT || get->standby)
+		return GET_ABSENT;
+	if (!bk_wal_walk(repo, get->system_identifier, name->timeline, is_later, &search, err) &&
+		!search.found)
+		return judge(err);
+	if (!search.found)
+		return GET_ABSENT;
+	bk_error(err, BK_STATE_MISSING_FILE, "\"%s\" is missing in the archive", name->text);
+	if (history)
+	{
+		bk_error_detail(err, "WAL of timeline %u is there: without its history recovery would take a wrong turn.",
+						name->timeline);
+		bk_error_hint(err, "Archive the history file of that timeline again from a server that has it, or name another recovery_target_timeline.");
+		return GET_UNSETTLED;
+	}
+	bk_error_detail(err, "Later WAL of timeline %u is there: the archive has a gap.", name->timeline);
+	bk_error_hint(err, "If a server still has the file in pg_wal, archive it from there with \"pg_backup_ext archive-push\". To recover up to the gap only, set recovery_target_lsn to a position before it.");
+	return GET_UNSETTLED;
+}
+
+/* Any other repository would prove nothing. */
+static bool
+require_cluster(const Get *get, BkRepository *repo, BkError *err)
+{
+	BkServer	server = {.system_identifier = get->system_identifier};
+
+	if (bk_writer_check(repo, &server, err))
+		return true;
+	if (!bk_error_is(err, BK_STATE_WRONG_STATE))
+		return false;
+	bk_error(err, BK_STATE_WRONG_STATE, "the repository \"%s\" has nothing of this cluster",
+			 repo->url);
+	bk_error_detail(err, "It has no record of system identifier %s.", get->system_identifier);
+	return bk_error_hint(err, "Check the repository in restore_command, and what is mounted there.");
+}
+
+/* Of a history: anything else of its timeline. */
+static bool
+is_later(void *arg, const BkWalName *name, const BkWalFound *found,
+		 BkError *err)
+{
+	Search	   *search = arg;
+
+	(void) found;
+	if (name->kind == BK_WAL_HISTORY ||
+		(search->name->kind == BK_WAL_SEGMENT &&
+		 (name->kind != BK_WAL_SEGMENT || name->number <= search->name->number)))
+		return true;
+	search->found = true;
+	return bk_error(err, BK_STATE_CANCELED, "found what was looked for");
+}
+
+static Answer
+judge(const BkError *err)
+{
+	static const char *const final[] = {
+		BK_STATE_WRONG_STATE, BK_STATE_BAD_ARGUMENT, BK_STATE_UNSUPPORTED,
+		BK_STATE_DUP_KEY, BK_STATE_DUP_OBJECT, BK_STATE_CANCELED,
+	};
+
+	for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++)
+	{
+		if (bk_error_is(err, final[i]))
+			return GET_REFUSED;
+	}
+	return bk_error_is(err, BK_STATE_CORRUPT) ? GET_UNSETTLED : GET_FAILED;
+}
