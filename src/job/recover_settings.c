@@ -226,7 +226,8 @@ set_clone(Settings *settings)
 	set(settings, "synchronous_standby_names", "");
 	set(settings, "listen_addresses", "localhost");
 	set(settings, "unix_socket_directories", fits ? r->data.path : "");
-	set(settings, "external_pid_file", "");
+	if (*original(r, "external_pid_file") != '\0')
+		set(settings, "external_pid_file", "external.pid");
 	set(settings, "logging_collector", "off");
 	set(settings, "log_destination", "stderr");
 	set(settings, "hot_standby", "on");
