@@ -151,6 +151,38 @@ COMMENT ON COLUMN @extschema@.backup_mark_data.timeline IS 'timeline of that pos
 COMMENT ON COLUMN @extschema@.backup_mark_data.at IS 'when it was set';
 COMMENT ON COLUMN @extschema@.backup_mark_data.seen_at IS 'when this row was last compared with the repository';
 
+CREATE TABLE @extschema@.backup_wal_range_data (
+    repository text NOT NULL,
+    seen_at timestamptz NOT NULL,
+    system_identifier text NOT NULL,
+    timeline bigint NOT NULL,
+    parent bigint,
+    switch_lsn pg_catalog.pg_lsn,
+    first_wal text,
+    last_wal text,
+    segments bigint,
+    gaps bigint,
+    first_gap text,
+    conflicts bigint,
+    last_archived_at timestamptz,
+    PRIMARY KEY (repository, system_identifier, timeline)
+);
+COMMENT ON TABLE @extschema@.backup_wal_range_data IS
+'archived WAL as it was last seen in a repository: one row for each timeline';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.repository IS 'URL of the repository';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.seen_at IS 'when this row was last compared with the repository';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.system_identifier IS 'cluster whose WAL it is';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.timeline IS 'number of the timeline';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.parent IS 'timeline that it branched off from';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.switch_lsn IS 'where it branched off';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.first_wal IS 'first archived segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.last_wal IS 'last archived segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.segments IS 'number of archived segments';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.gaps IS 'number of places where segments are missing between the first and the last';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.first_gap IS 'first missing segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.conflicts IS 'number of files with two different contents';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.last_archived_at IS 'when its newest segment was archived';
+
 -- functions that act
 
 CREATE FUNCTION @extschema@.backup_repository_create() RETURNS text
@@ -283,6 +315,43 @@ LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME', 'bk_repository_is_current';
 COMMENT ON FUNCTION @extschema@.backup_repository_is_current(text) IS
 'is this URL the present value of backup_ext.repository?';
+
+CREATE FUNCTION @extschema@.backup_wal_state(
+    has_base_backups boolean,
+    known_gaps bigint,
+    conflicts bigint,
+    OUT archive_mode text,
+    OUT archive_library text,
+    OUT archive_command text,
+    OUT state text,
+    OUT reason text,
+    OUT timeline bigint,
+    OUT last_archived_wal text,
+    OUT last_archived_lsn pg_catalog.pg_lsn,
+    OUT last_archived_at timestamptz,
+    OUT waiting bigint,
+    OUT oldest_waiting_wal text,
+    OUT oldest_waiting_since timestamptz,
+    OUT wal_directory_bytes bigint,
+    OUT disk_used_percent integer,
+    OUT archived_count bigint,
+    OUT failed_count bigint,
+    OUT last_failed_wal text,
+    OUT last_failed_at timestamptz,
+    OUT failure text,
+    OUT failure_hint text,
+    OUT bytes_per_second bigint,
+    OUT segments_per_minute float8,
+    OUT plain_size bigint,
+    OUT stored_size bigint,
+    OUT counted_since timestamptz,
+    OUT program_pid integer,
+    OUT gaps bigint
+) RETURNS record
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_wal_state';
+COMMENT ON FUNCTION @extschema@.backup_wal_state(boolean, bigint, bigint) IS
+'how WAL archiving stands, from what the server sees and what the catalogue knows';
 
 CREATE FUNCTION @extschema@.backup_installed() RETURNS void
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
@@ -455,6 +524,77 @@ COMMENT ON COLUMN @extschema@.backup_mark_list.lsn IS 'position in the WAL, just
 COMMENT ON COLUMN @extschema@.backup_mark_list.timeline IS 'timeline of that position';
 COMMENT ON COLUMN @extschema@.backup_mark_list.at IS 'when it was set';
 
+CREATE VIEW @extschema@.backup_wal_range AS
+    SELECT d.system_identifier, d.timeline, d.parent, d.switch_lsn,
+        d.first_wal, d.last_wal, d.segments, d.gaps, d.first_gap, d.conflicts,
+        d.last_archived_at, d.seen_at
+    FROM @extschema@.backup_wal_range_data AS d
+    WHERE @extschema@.backup_repository_is_current(d.repository);
+COMMENT ON VIEW @extschema@.backup_wal_range IS
+'archived WAL in the repository that is set now, as it was last seen: one row for each timeline';
+COMMENT ON COLUMN @extschema@.backup_wal_range.system_identifier IS 'cluster whose WAL it is';
+COMMENT ON COLUMN @extschema@.backup_wal_range.timeline IS 'number of the timeline';
+COMMENT ON COLUMN @extschema@.backup_wal_range.parent IS 'timeline that it branched off from';
+COMMENT ON COLUMN @extschema@.backup_wal_range.switch_lsn IS 'where it branched off';
+COMMENT ON COLUMN @extschema@.backup_wal_range.first_wal IS 'first archived segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range.last_wal IS 'last archived segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range.segments IS 'number of archived segments';
+COMMENT ON COLUMN @extschema@.backup_wal_range.gaps IS 'number of places where segments are missing between the first and the last';
+COMMENT ON COLUMN @extschema@.backup_wal_range.first_gap IS 'first missing segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range.conflicts IS 'number of files with two different contents';
+COMMENT ON COLUMN @extschema@.backup_wal_range.last_archived_at IS 'when its newest segment was archived';
+COMMENT ON COLUMN @extschema@.backup_wal_range.seen_at IS 'when this row was last compared with the repository';
+
+CREATE VIEW @extschema@.backup_wal AS
+    WITH cluster AS MATERIALIZED (
+        SELECT c.system_identifier::text AS id
+        FROM pg_catalog.pg_control_system() AS c
+    ),
+    range AS MATERIALIZED (
+        SELECT pg_catalog.sum(r.gaps)::bigint AS gaps,
+            pg_catalog.sum(r.conflicts)::bigint AS conflicts
+        FROM @extschema@.backup_wal_range AS r, cluster AS c
+        WHERE r.system_identifier OPERATOR(pg_catalog.=) c.id
+    )
+    SELECT s.*
+    FROM range AS r,
+        @extschema@.backup_wal_state(
+            -- one of these has no database
+            EXISTS (SELECT FROM @extschema@.backup_catalogue AS b, cluster AS c
+                    WHERE b.current AND b.database IS NULL
+                        AND b.kind OPERATOR(pg_catalog.=) 'base'
+                        AND b.system_identifier OPERATOR(pg_catalog.=) c.id),
+            r.gaps, r.conflicts) AS s;
+COMMENT ON VIEW @extschema@.backup_wal IS
+'one row: how WAL archiving stands at this moment';
+COMMENT ON COLUMN @extschema@.backup_wal.archive_mode IS 'off, on or always';
+COMMENT ON COLUMN @extschema@.backup_wal.archive_library IS 'archive module in use';
+COMMENT ON COLUMN @extschema@.backup_wal.archive_command IS 'archive command in use, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_wal.state IS 'critical, warning or ok, as in backup_status; NULL: nothing is archived, and nothing needs it';
+COMMENT ON COLUMN @extschema@.backup_wal.reason IS 'why, in a sentence';
+COMMENT ON COLUMN @extschema@.backup_wal.timeline IS 'timeline that the server is on';
+COMMENT ON COLUMN @extschema@.backup_wal.last_archived_wal IS 'newest archived segment';
+COMMENT ON COLUMN @extschema@.backup_wal.last_archived_lsn IS 'end of that segment';
+COMMENT ON COLUMN @extschema@.backup_wal.last_archived_at IS 'when a file was last archived: the time to watch';
+COMMENT ON COLUMN @extschema@.backup_wal.waiting IS 'number of files that wait to be archived';
+COMMENT ON COLUMN @extschema@.backup_wal.oldest_waiting_wal IS 'file that waits for the longest time';
+COMMENT ON COLUMN @extschema@.backup_wal.oldest_waiting_since IS 'since when it waits';
+COMMENT ON COLUMN @extschema@.backup_wal.wal_directory_bytes IS 'bytes in pg_wal';
+COMMENT ON COLUMN @extschema@.backup_wal.disk_used_percent IS 'how full the file system of pg_wal is';
+COMMENT ON COLUMN @extschema@.backup_wal.archived_count IS 'number of files that were archived, as PostgreSQL counts them';
+COMMENT ON COLUMN @extschema@.backup_wal.failed_count IS 'number of failed attempts, as PostgreSQL counts them';
+COMMENT ON COLUMN @extschema@.backup_wal.last_failed_wal IS 'file whose archiving last failed';
+COMMENT ON COLUMN @extschema@.backup_wal.last_failed_at IS 'when it failed';
+COMMENT ON COLUMN @extschema@.backup_wal.failure IS 'why it fails at present: SQLSTATE and message, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_wal.failure_hint IS 'what to do, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_wal.bytes_per_second IS 'bytes that were archived per second of the last five minutes, before compression';
+COMMENT ON COLUMN @extschema@.backup_wal.segments_per_minute IS 'segments that were archived per minute of the last five minutes';
+COMMENT ON COLUMN @extschema@.backup_wal.plain_size IS 'bytes that were archived since the server was started';
+COMMENT ON COLUMN @extschema@.backup_wal.stored_size IS 'bytes that they take in the repository';
+COMMENT ON COLUMN @extschema@.backup_wal.counted_since IS 'since when the last four numbers are counted';
+COMMENT ON COLUMN @extschema@.backup_wal.program_pid IS 'process id of the archiving program';
+COMMENT ON COLUMN @extschema@.backup_wal.gaps IS 'gaps in the archived WAL of this cluster, as last seen; NULL: not known';
+
 CREATE VIEW @extschema@.backup_status AS
     -- read once; an attempt that has just ended may not have its row yet
     WITH slot AS MATERIALIZED (
@@ -585,10 +725,17 @@ CREATE VIEW @extschema@.backup_status AS
             ORDER BY requested_at DESC
             LIMIT 1
         ) AS f ON true
-    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL;
+    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL
+    UNION ALL
+    SELECT 'WAL archiving', w.state, w.reason,
+        w.last_archived_at, pg_catalog.now() OPERATOR(pg_catalog.-) w.last_archived_at,
+        w.last_archived_wal, NULL, w.last_failed_at, w.failure,
+        NULL, NULL, NULL, NULL, w.waiting OPERATOR(pg_catalog.>) 0
+    FROM @extschema@.backup_wal AS w
+    WHERE w.state IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_status IS
-'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried';
-COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database';
+'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried, and one for WAL archiving';
+COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, or WAL archiving';
 COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';
 COMMENT ON COLUMN @extschema@.backup_status.last_success_at IS 'when the newest good backup, of schema and data, was complete';
@@ -608,7 +755,9 @@ COMMENT ON COLUMN @extschema@.backup_status.running IS 'is a backup of it queued
 REVOKE ALL ON @extschema@.backup_repository_data, @extschema@.backup_catalogue_data,
     @extschema@.backup_run_data, @extschema@.backup_run, @extschema@.backup_progress,
     @extschema@.backup_catalogue, @extschema@.backup_status,
-    @extschema@.backup_mark_data, @extschema@.backup_mark_list FROM PUBLIC;
+    @extschema@.backup_mark_data, @extschema@.backup_mark_list,
+    @extschema@.backup_wal_range_data, @extschema@.backup_wal_range,
+    @extschema@.backup_wal FROM PUBLIC;
 REVOKE ALL ON SEQUENCE @extschema@.backup_run_number FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION
@@ -625,17 +774,20 @@ REVOKE ALL ON FUNCTION
     @extschema@.backup_cancel(bigint),
     @extschema@.backup_run_slots(),
     @extschema@.backup_repository_is_current(text),
+    @extschema@.backup_wal_state(boolean, bigint, bigint),
     @extschema@.backup_installed()
 FROM PUBLIC;
 REVOKE ALL ON PROCEDURE @extschema@.backup_wait(bigint, interval) FROM PUBLIC;
 
 GRANT SELECT ON @extschema@.backup_run, @extschema@.backup_progress,
     @extschema@.backup_catalogue, @extschema@.backup_status,
-    @extschema@.backup_mark_list TO pg_monitor;
+    @extschema@.backup_mark_list, @extschema@.backup_wal_range,
+    @extschema@.backup_wal TO pg_monitor;
 GRANT EXECUTE ON FUNCTION
     @extschema@.backup_list(text, text),
     @extschema@.backup_run_slots(),
-    @extschema@.backup_repository_is_current(text)
+    @extschema@.backup_repository_is_current(text),
+    @extschema@.backup_wal_state(boolean, bigint, bigint)
 TO pg_monitor;
 
 SELECT @extschema@.backup_installed();

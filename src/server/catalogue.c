@@ -91,6 +91,11 @@ static const char bk_sql_forget_other_marks[] =
 " USING %s.backup_repository_data AS r"
 " WHERE m.repository = $1 AND r.url = $1 AND r.id <> $2 ->> 'id'";
 
+static const char bk_sql_forget_other_ranges[] =
+"DELETE FROM %s.backup_wal_range_data AS m"
+" USING %s.backup_repository_data AS r"
+" WHERE m.repository = $1 AND r.url = $1 AND r.id <> $2 ->> 'id'";
+
 static const char bk_sql_put_repository[] =
 "INSERT INTO %s.backup_repository_data (url, id, created_at, format)"
 " SELECT $1, e.id, e.created_at, e.format"
@@ -132,6 +137,24 @@ static const char bk_sql_put_mark[] =
 
 static const char bk_sql_remove_unseen_marks[] =
 "DELETE FROM %s.backup_mark_data"
+" WHERE repository = $1 AND seen_at < $2";
+
+static const char bk_sql_put_wal_range[] =
+"INSERT INTO %s.backup_wal_range_data"
+" SELECT $1, pg_catalog.clock_timestamp(), e.*"
+" FROM pg_catalog.jsonb_to_record($2)"
+" AS e (system_identifier text, timeline bigint, parent bigint, switch_lsn pg_lsn,"
+" first_wal text, last_wal text, segments bigint, gaps bigint, first_gap text,"
+" conflicts bigint, last_archived_at timestamptz)"
+" ON CONFLICT (repository, system_identifier, timeline) DO UPDATE SET"
+" seen_at = excluded.seen_at, parent = excluded.parent,"
+" switch_lsn = excluded.switch_lsn, first_wal = excluded.first_wal,"
+" last_wal = excluded.last_wal, segments = excluded.segments,"
+" gaps = excluded.gaps, first_gap = excluded.first_gap,"
+" conflicts = excluded.conflicts, last_archived_at = excluded.last_archived_at";
+
+static const char bk_sql_remove_unseen_ranges[] =
+"DELETE FROM %s.backup_wal_range_data"
 " WHERE repository = $1 AND seen_at < $2";
 
 static MemoryContext bk_catalogue_begin(void);
@@ -235,6 +258,7 @@ bk_catalogue_put_repository(const char *url, Jsonb *event)
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_catalogue_execute(bk_sql_forget_other_repository, &values);
 	bk_catalogue_execute(bk_sql_forget_other_marks, &values);
+	bk_catalogue_execute(bk_sql_forget_other_ranges, &values);
 	bk_catalogue_execute(bk_sql_put_repository, &values);
 	bk_catalogue_commit(caller);
 }
@@ -266,6 +290,18 @@ bk_catalogue_put_mark(const char *url, Jsonb *event)
 }
 
 void
+bk_catalogue_put_wal_range(const char *url, Jsonb *event)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
+	bk_catalogue_execute(bk_sql_put_wal_range, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
 bk_catalogue_remove_backup(const char *url, const char *id)
 {
 	MemoryContext caller = bk_catalogue_begin();
@@ -287,6 +323,7 @@ bk_catalogue_remove_unseen(const char *url, TimestampTz since)
 	bk_values_add_time(&values, since);
 	bk_catalogue_execute(bk_sql_remove_unseen, &values);
 	bk_catalogue_execute(bk_sql_remove_unseen_marks, &values);
+	bk_catalogue_execute(bk_sql_remove_unseen_ranges, &values);
 	bk_catalogue_commit(caller);
 }
 

@@ -51,11 +51,14 @@ extern void bk_catalogue_put_backup(const char *url, Jsonb *event);
 /* Adds or replaces a named restore point by a "mark" event. */
 extern void bk_catalogue_put_mark(const char *url, Jsonb *event);
 
+/* Adds or replaces what is known of the WAL of one timeline by a "wal" event. */
+extern void bk_catalogue_put_wal_range(const char *url, Jsonb *event);
+
 /* Takes a backup out. */
 extern void bk_catalogue_remove_backup(const char *url, const char *id);
 
 /*
- * Takes out the backups and marks that a sync, begun at the given time, has
+ * Takes out the backups, marks and WAL that a sync, begun at the given time, has
  * not seen.
  */
 extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since);

@@ -32,6 +32,7 @@ static void bk_event_repository(BkReport *report, Jsonb *event);
 static void bk_event_backup(BkReport *report, Jsonb *event);
 static void bk_event_put_new_backup(BkReport *report, const char *id,
 									Jsonb *event);
+static void bk_event_wal(BkReport *report, Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
@@ -46,6 +47,7 @@ static const BkEventType bk_event_types[] =
 	{"progress", bk_event_progress},
 	{"repository", bk_event_repository},
 	{"backup", bk_event_backup},
+	{"wal", bk_event_wal},
 	{"check", bk_event_check},
 	{"restored", bk_event_restored},
 	{"deleted", bk_event_deleted},
@@ -208,6 +210,12 @@ bk_event_put_new_backup(BkReport *report, const char *id, Jsonb *event)
 							 "Run backup_sync() when the cause is removed.");
 	}
 	PG_END_TRY();
+}
+
+static void
+bk_event_wal(BkReport *report, Jsonb *event)
+{
+	bk_catalogue_put_wal_range(report->url, event);
 }
 
 /* Keeps the line for the run's row, built anew from its known members. */

@@ -71,6 +71,30 @@ bk_message_to_server(char *line, int length)
 	return text;
 }
 
+char *
+bk_message_repair(const char *text)
+{
+	int			length = strlen(text);
+	unsigned char *valid = (unsigned char *) pstrdup(text);
+	char	   *repaired;
+	int			i;
+	int			step;
+
+	for (i = 0; i < length; i += step)
+	{
+		step = pg_utf_mblen(valid + i);
+		if (step <= length - i && pg_utf8_islegal(valid + i, step))
+			continue;
+		valid[i] = '?';
+		step = 1;
+	}
+	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
+		return (char *) valid;
+	repaired = palloc(length * MAX_CONVERSION_GROWTH + 2);
+	bk_message_convert(valid, length, (unsigned char *) repaired);
+	return repaired;
+}
+
 /* Converts valid UTF-8, with "?" for each character that cannot be converted. */
 static void
 bk_message_convert(unsigned char *line, int length, unsigned char *text)

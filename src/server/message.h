@@ -32,6 +32,12 @@ extern int64 bk_message_number(Jsonb *event, const char *name, int64 otherwise);
 /* Returns a truth value that must be there. */
 extern bool bk_message_bool(Jsonb *event, const char *name);
 
+/*
+ * Returns a text of a process without a database for one that has one: in its
+ * encoding, with "?" for what is not valid. Needs a transaction.
+ */
+extern char *bk_message_repair(const char *text);
+
 /* Raises the error, which shows the start of what came. */
 extern void bk_message_violation(const char *reason, const char *what) BK_NORETURN;
 

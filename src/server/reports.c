@@ -18,6 +18,7 @@
 
 #include "server/arguments.h"
 #include "server/call.h"
+#include "server/column.h"
 #include "server/history.h"
 #include "server/ready.h"
 #include "server/request.h"
@@ -40,9 +41,6 @@ static void bk_check_line(ReturnSetInfo *result, const char *name,
 static TimestampTz bk_wait_until(FunctionCallInfo fcinfo);
 static void bk_run_slots_row(ReturnSetInfo *result, const BkRun *run,
 							 bool may_read_texts);
-static void bk_column_text(Datum *value, bool *is_null, const char *text);
-static void bk_column_time(Datum *value, bool *is_null, TimestampTz time);
-static void bk_column_size(Datum *value, bool *is_null, int64 size);
 
 Datum
 bk_verify(PG_FUNCTION_ARGS)
@@ -244,28 +242,4 @@ bk_installed(PG_FUNCTION_ARGS)
 				(errmsg("backup_ext must be loaded when the server starts"),
 				 errhint("The function backup_check() says what to do.")));
 	PG_RETURN_VOID();
-}
-
-/* --- columns --- */
-
-/* No text and an empty text are both shown as NULL. */
-static void
-bk_column_text(Datum *value, bool *is_null, const char *text)
-{
-	*is_null = text == NULL || text[0] == '\0';
-	*value = *is_null ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
-static void
-bk_column_time(Datum *value, bool *is_null, TimestampTz time)
-{
-	*is_null = time == 0;
-	*value = TimestampTzGetDatum(time);
-}
-
-static void
-bk_column_size(Datum *value, bool *is_null, int64 size)
-{
-	*is_null = size < 0;
-	*value = Int64GetDatum(size);
 }

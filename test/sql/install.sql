@@ -29,6 +29,12 @@ WHERE c.relnamespace = '"Odd Name"'::regnamespace
     AND c.relkind IN ('r', 'v') AND a.attnum > 0
     AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL;
 
+-- what monitors read, by name
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = '"Odd Name".backup_wal'::regclass AND a.attnum > 0
+ORDER BY a.attnum;
+
 -- it cannot be moved, and its tables are not part of a dump
 SELECT extrelocatable, extversion, extconfig
 FROM pg_catalog.pg_extension WHERE extname = 'backup_ext';
@@ -68,6 +74,9 @@ RESET ROLE;
 SET ROLE regress_backup_monitor;
 SELECT count(*) FROM "Odd Name".backup_status;
 SELECT count(*) FROM "Odd Name".backup_progress;
+SELECT archive_mode, state, waiting, last_archived_wal, archived_count, failure, gaps
+FROM "Odd Name".backup_wal;
+SELECT count(*) FROM "Odd Name".backup_wal_range;
 SELECT count(*) FROM "Odd Name".backup_list();
 UPDATE "Odd Name".backup_run_data SET state = 'done';
 RESET ROLE;
