@@ -51,8 +51,10 @@ static int	open_by_steps(int root, const char *path, int flags, mode_t mode);
 static const char *cut_name(const char *path, char name[FILE_NAME_MAX + 1]);
 static const char *enter_dir(int *dir, const char *path);
 static void close_quietly(int fd);
-static FileTry open_folder(BkFile *file, int root, const char *path,
-						   BkError *err);
+static FileTry open_folder(BkFile *file, int root, BkFileFolder *known,
+						   const char *path, BkError *err);
+static int	make_folder(int root, BkFileFolder *known, const char *folder,
+						BkError *err);
 static FileTry create_temporary(BkFile *file, mode_t mode, BkError *err);
 static FileTry lock_temporary(BkFile *file, BkError *err);
 static int	give_name(int from_dir, const char *from, int to_dir,
@@ -130,6 +132,17 @@ bk_file_sync_dir(int dir)
 BkFile *
 bk_file_create(int root, const char *path, mode_t mode, BkError *err)
 {
+	BkFileFolder none = BK_FILE_FOLDER_NONE;
+	BkFile	   *file = bk_file_create_in(root, &none, path, mode, err);
+
+	bk_file_folder_close(&none);
+	return file;
+}
+
+BkFile *
+bk_file_create_in(int root, BkFileFolder *known, const char *path, mode_t mode,
+				  BkError *err)
+{
 	BkFile	   *file = calloc(1, sizeof(*file));
 	FileTry		result = FILE_AGAIN;
 
@@ -148,7 +161,7 @@ bk_file_create(int root, const char *path, mode_t mode, BkError *err)
 	}
 	for (int i = 0; i < FILE_ATTEMPTS && result == FILE_AGAIN; i++)
 	{
-		result = open_folder(file, root, path, err);
+		result = open_folder(file, root, known, path, err);
 		if (result == FILE_DONE)
 			result = create_temporary(file, mode, err);
 		if (result == FILE_DONE)
@@ -158,6 +171,14 @@ bk_file_create(int root, const char *path, mode_t mode, BkError *err)
 		return file;
 	bk_file_close(file);
 	return NULL;
+}
+
+void
+bk_file_folder_close(BkFileFolder *folder)
+{
+	if (folder->dir >= 0)
+		close(folder->dir);
+	*folder = BK_FILE_FOLDER_NONE;
 }
 
 int
@@ -397,12 +418,11 @@ close_quietly(int fd)
 }
 
 static FileTry
-open_folder(BkFile *file, int root, const char *path, BkError *err)
+open_folder(BkFile *file, int root, BkFileFolder *known, const char *path,
+			BkError *err)
 {
-	const char *name = path;
 	const char *slash = strrchr(path, '/');
 	char	   *folder;
-	bool		made;
 
 	if (file->dir >= 0)
 		close(file->dir);
@@ -413,20 +433,46 @@ open_folder(BkFile *file, int root, const char *path, BkError *err)
 		bk_error_memory(err);
 		return FILE_FAILED;
 	}
-	made = bk_file_make_dirs(root, folder, err);
+	file->dir = make_folder(root, known, folder, err);
 	free(folder);
-	if (made)
-		file->dir = bk_file_open_parent(root, path, &name);
-	if (made && file->dir < 0)
-		bk_error_errno(err, "could not open the folder of \"%s\"", path);
 	if (file->dir < 0)
 		return bk_error_is(err, BK_STATE_MISSING_FILE) ? FILE_AGAIN : FILE_FAILED;
-	if (cut_name(name, file->name) == NULL)
+	if (cut_name(slash != NULL ? slash + 1 : path, file->name) == NULL)
 	{
 		bk_error_errno(err, "could not create file \"%s\"", path);
 		return FILE_FAILED;
 	}
 	return FILE_DONE;
+}
+
+/* A descriptor of the folder, which is made durable unless it is known. */
+static int
+make_folder(int root, BkFileFolder *known, const char *folder, BkError *err)
+{
+	struct stat status;
+	int			dir;
+
+	/* One that was removed has no links, whatever stands in its place now. */
+	if (known->dir >= 0 && strcmp(known->path, folder) == 0 &&
+		fstat(known->dir, &status) == 0 && status.st_nlink > 0)
+	{
+		dir = fcntl(known->dir, F_DUPFD_CLOEXEC, 0);
+		if (dir < 0)
+			bk_error_errno(err, "could not open folder \"%s\"", folder);
+		return dir;
+	}
+	bk_file_folder_close(known);
+	if (!bk_file_make_dirs(root, folder, err))
+		return -1;
+	dir = bk_file_open(root, folder, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0)
+		bk_error_errno(err, "could not open folder \"%s\"", folder);
+	else if (strlen(folder) < sizeof(known->path))
+	{
+		known->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+		snprintf(known->path, sizeof(known->path), "%s", folder);
+	}
+	return dir;
 }
 
 static FileTry

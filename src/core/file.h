@@ -61,12 +61,31 @@ extern bool bk_file_make_dirs(int root, const char *path, BkError *err);
 extern int	bk_file_sync_dir(int dir);
 
 /*
+ * The folder that files were made in last: known to be durable, with all above
+ * it, for as long as it is the same folder. Start with BK_FILE_FOLDER_NONE.
+ */
+typedef struct BkFileFolder
+{
+	int			dir;
+	char		path[1024];
+} BkFileFolder;
+
+#define BK_FILE_FOLDER_NONE	((BkFileFolder) {.dir = -1})
+
+/* Forget it. */
+extern void bk_file_folder_close(BkFileFolder *folder);
+
+/*
  * Start the file that shall become "path": its folder is made, the temporary
  * is created, empty, with exactly this mode less the umask, and locked. NULL
  * on failure.
  */
 extern BkFile *bk_file_create(int root, const char *path, mode_t mode,
 							  BkError *err);
+
+/* The same, where many files are made: a folder that is known is not synced. */
+extern BkFile *bk_file_create_in(int root, BkFileFolder *known,
+								 const char *path, mode_t mode, BkError *err);
 
 /* The descriptor of the temporary, open for reading and writing; borrowed. */
 extern int	bk_file_descriptor(const BkFile *file);

@@ -76,14 +76,7 @@ bool
 bk_repository_put_text(BkRepository *repo, const char *key, const char *text,
 					   BkError *err)
 {
-	BkWriter   *writer;
-	bool		ok;
-
-	if (!bk_storage_put(repo->storage, key, &writer, err))
-		return false;
-	ok = bk_write(writer, text, strlen(text), err) && bk_finish(writer, err);
-	bk_writer_close(writer);
-	return ok;
+	return bk_storage_store(repo->storage, key, text, strlen(text), err);
 }
 
 bool

@@ -26,6 +26,7 @@ typedef struct Posix
 	BkStorage	base;
 	int			root;
 	char	   *path;
+	BkFileFolder folder;		/* written to last */
 } Posix;
 
 typedef struct PosixReader
@@ -40,6 +41,8 @@ typedef struct PosixReader
 
 static bool posix_put(BkStorage *storage, const char *key, BkWriter **writer,
 					  BkError *err);
+static bool posix_store(BkStorage *storage, const char *key,
+						const void *data, size_t len, BkError *err);
 static bool posix_get(BkStorage *storage, const char *key, BkReader **reader,
 					  BkError *err);
 static bool posix_stat(BkStorage *storage, const char *key,
@@ -62,6 +65,7 @@ static bool remove_empty_folder(Posix *store, const char *path);
 static const BkStorageOps posix_ops = {
 	.scheme = "file",
 	.put = posix_put,
+	.store = posix_store,
 	.get = posix_get,
 	.stat = posix_stat,
 	.list = posix_list,
@@ -89,6 +93,7 @@ bk_posix_open(const char *url, bool create, BkError *err)
 		return NULL;
 	}
 	store->base.ops = &posix_ops;
+	store->folder = BK_FILE_FOLDER_NONE;
 	store->root = bk_folder_open(url, create, &store->path, err);
 	if (store->root < 0)
 	{
@@ -106,8 +111,18 @@ posix_put(BkStorage *storage, const char *key, BkWriter **writer,
 
 	if (!bk_storage_check_key(key, err))
 		return false;
-	*writer = bk_put_open(store->root, store->path, key, err);
+	*writer = bk_put_open(store->root, store->path, &store->folder, key, err);
 	return *writer != NULL;
+}
+
+static bool
+posix_store(BkStorage *storage, const char *key, const void *data, size_t len,
+			BkError *err)
+{
+	Posix	   *store = (Posix *) storage;
+
+	return bk_storage_check_key(key, err) &&
+		bk_put_store(store->root, store->path, &store->folder, key, data, len, err);
 }
 
 static bool
@@ -257,6 +272,7 @@ posix_close(BkStorage *storage)
 {
 	Posix	   *store = (Posix *) storage;
 
+	bk_file_folder_close(&store->folder);
 	close(store->root);
 	free(store->path);
 	free(store);

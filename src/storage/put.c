@@ -46,11 +46,14 @@ static void writer_close(BkWriter *writer);
 static bool flush(Put *self, BkError *err);
 static bool read_back(Put *self, uint64_t end, BkError *err);
 static bool confirm(Put *self, BkError *err);
+static bool reads_back_otherwise(const Put *self, BkError *err);
 static bool compare_existing(Put *self, BkError *err);
 static bool digest_file(int fd, uint64_t size, char *hex, BkError *err);
 static bool digest_bytes(BkDigest *digest, int fd, uint64_t start,
 						 uint64_t end, BkError *err);
-static bool write_error(Put *self, const char *what, BkError *err);
+static bool write_error(const Put *self, const char *what, BkError *err);
+static bool same_bytes(int fd, const void *data, size_t len, bool *same,
+					   BkError *err);
 
 static const BkWriterOps writer_ops = {
 	.write = writer_write,
@@ -59,7 +62,8 @@ static const BkWriterOps writer_ops = {
 };
 
 BkWriter *
-bk_put_open(int root, const char *place, const char *key, BkError *err)
+bk_put_open(int root, const char *place, BkFileFolder *known, const char *key,
+			BkError *err)
 {
 	Put		   *self = calloc(1, sizeof(*self));
 
@@ -80,7 +84,7 @@ bk_put_open(int root, const char *place, const char *key, BkError *err)
 		self->back = bk_digest_new(err);
 	if (self->back != NULL)
 	{
-		self->file = bk_file_create(root, key, 0600, err);
+		self->file = bk_file_create_in(root, known, key, 0600, err);
 		if (self->file == NULL)
 			bk_error_detail(err, "The repository is in \"%s\".", place);
 	}
@@ -88,6 +92,35 @@ bk_put_open(int root, const char *place, const char *key, BkError *err)
 		return &self->base;
 	writer_close(&self->base);
 	return NULL;
+}
+
+/* The bytes are at hand: they are compared with what is read back as such. */
+bool
+bk_put_store(int root, const char *place, BkFileFolder *known,
+			 const char *key, const void *data, size_t len, BkError *err)
+{
+	Put			put = {.root = root, .place = place, .key = (char *) key, .size = len};
+	BkFileOutcome outcome;
+	bool		same = false;
+	bool		done;
+
+	put.file = bk_file_create_in(root, known, key, 0600, err);
+	if (put.file == NULL)
+		return bk_error_detail(err, "The repository is in \"%s\".", place);
+	if (bk_file_write(put.file, data, len) != 0)
+		done = write_error(&put, "write", err);
+	else if (bk_file_sync(put.file) != 0)
+		done = write_error(&put, "fsync", err);
+	else
+		done = same_bytes(bk_file_descriptor(put.file), data, len, &same, err);
+	if (done && !same)
+		done = reads_back_otherwise(&put, err);
+	done = done && bk_file_publish(put.file, &outcome, err);
+	if (done && outcome == BK_FILE_EXISTS)
+		done = bk_digest_hex(data, len, put.hex, err) &&
+			compare_existing(&put, err);
+	bk_file_close(put.file);
+	return done;
 }
 
 /* The file's bytes, its name, and the names of the folders above. */
@@ -223,11 +256,41 @@ confirm(Put *self, BkError *err)
 	if (!read_back(self, self->size, err) ||
 		!bk_digest_final_hex(self->back, hex, err))
 		return false;
-	if (strcmp(hex, self->hex) != 0)
-		return bk_error(err, BK_STATE_CORRUPT,
-						"object \"%s\" in \"%s\" reads back other than it was written",
-						self->key, self->place);
-	return true;
+	return strcmp(hex, self->hex) == 0 || reads_back_otherwise(self, err);
+}
+
+static bool
+reads_back_otherwise(const Put *self, BkError *err)
+{
+	return bk_error(err, BK_STATE_CORRUPT,
+					"object \"%s\" in \"%s\" reads back other than it was written",
+					self->key, self->place);
+}
+
+/* From the disk, if possible. */
+static bool
+same_bytes(int fd, const void *data, size_t len, bool *same, BkError *err)
+{
+	char	   *buf = malloc(BK_STREAM_BUFFER);
+	size_t		at = 0;
+	ssize_t		got = 1;
+
+	if (buf == NULL)
+		return bk_error_memory(err);
+	posix_fadvise(fd, 0, (off_t) len, POSIX_FADV_DONTNEED);
+	while (at < len && got != 0)
+	{
+		got = pread(fd, buf, BK_STREAM_BUFFER, (off_t) at);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || (size_t) got > len - at ||
+			memcmp(buf, (const char *) data + at, (size_t) got) != 0)
+			break;
+		at += (size_t) got;
+	}
+	free(buf);
+	*same = at == len;
+	return got >= 0 || bk_error_errno(err, "could not read a file back");
 }
 
 /*
@@ -307,7 +370,7 @@ digest_bytes(BkDigest *digest, int fd, uint64_t start, uint64_t end,
 
 /* A full disk is told by where it is mounted: that is what has to be freed. */
 static bool
-write_error(Put *self, const char *what, BkError *err)
+write_error(const Put *self, const char *what, BkError *err)
 {
 	int			code = errno;
 	char	   *mount;

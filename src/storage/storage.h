@@ -47,6 +47,13 @@ typedef struct BkStorageOps
 	bool		(*put) (BkStorage *storage, const char *key, BkWriter **writer,
 						BkError *err);
 
+	/*
+	 * Put an object whose bytes are all at hand, with the same promises. The
+	 * bytes stay the caller's.
+	 */
+	bool		(*store) (BkStorage *storage, const char *key,
+						  const void *data, size_t len, BkError *err);
+
 	/* Open an object for reading; a missing one is an error (58P01). */
 	bool		(*get) (BkStorage *storage, const char *key, BkReader **reader,
 						BkError *err);
@@ -106,6 +113,13 @@ bk_storage_put(BkStorage *storage, const char *key, BkWriter **writer,
 			   BkError *err)
 {
 	return storage->ops->put(storage, key, writer, err);
+}
+
+static inline bool
+bk_storage_store(BkStorage *storage, const char *key, const void *data,
+				 size_t len, BkError *err)
+{
+	return storage->ops->store(storage, key, data, len, err);
 }
 
 static inline bool
