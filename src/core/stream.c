@@ -1,6 +1,6 @@
 /*
  * stream.c
- *	  The reader over memory, and reading a stream to its end.
+ *	  The reader and the writer over memory, and reading a stream to its end.
  */
 #include "core/stream.h"
 
@@ -18,15 +18,31 @@ typedef struct MemoryReader
 	size_t		left;
 } MemoryReader;
 
+typedef struct MemoryWriter
+{
+	BkWriter	base;
+	BkBuf	   *buf;
+} MemoryWriter;
+
 static bool memory_read(BkReader *reader, void *buf, size_t len, size_t *got,
 						BkError *err);
 static void memory_close(BkReader *reader);
+static bool memory_write(BkWriter *writer, const void *buf, size_t len,
+						 BkError *err);
+static bool memory_finish(BkWriter *writer, BkError *err);
+static void memory_close_writer(BkWriter *writer);
 static bool append_to_end(BkReader *reader, size_t max, BkBuf *buf,
 						  BkError *err);
 
 static const BkReaderOps memory_ops = {
 	.read = memory_read,
 	.close = memory_close,
+};
+
+static const BkWriterOps memory_writer_ops = {
+	.write = memory_write,
+	.finish = memory_finish,
+	.close = memory_close_writer,
 };
 
 BkReader *
@@ -42,6 +58,21 @@ bk_memory_reader(const void *data, size_t len, BkError *err)
 	memory->base.ops = &memory_ops;
 	memory->data = data;
 	memory->left = len;
+	return &memory->base;
+}
+
+BkWriter *
+bk_memory_writer(BkBuf *buf, BkError *err)
+{
+	MemoryWriter *memory = malloc(sizeof(*memory));
+
+	if (memory == NULL)
+	{
+		bk_error_memory(err);
+		return NULL;
+	}
+	memory->base.ops = &memory_writer_ops;
+	memory->buf = buf;
 	return &memory->base;
 }
 
@@ -100,6 +131,27 @@ static void
 memory_close(BkReader *reader)
 {
 	free(reader);
+}
+
+static bool
+memory_write(BkWriter *writer, const void *buf, size_t len, BkError *err)
+{
+	MemoryWriter *memory = (MemoryWriter *) writer;
+
+	bk_buf_append(memory->buf, buf, len);
+	return bk_buf_check(memory->buf, err);
+}
+
+static bool
+memory_finish(BkWriter *writer, BkError *err)
+{
+	return bk_buf_check(((MemoryWriter *) writer)->buf, err);
+}
+
+static void
+memory_close_writer(BkWriter *writer)
+{
+	free(writer);
 }
 
 static bool

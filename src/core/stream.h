@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/buf.h"
 #include "core/error.h"
 #include "core/host.h"
 
@@ -107,6 +108,12 @@ bk_writer_close(BkWriter *writer)
 
 /* A reader over len bytes at data, which must outlive it. NULL: no memory. */
 extern BkReader *bk_memory_reader(const void *data, size_t len, BkError *err);
+
+/*
+ * A writer that appends to a buffer, which must outlive it. Its finish fails
+ * if memory has run out. NULL: no memory.
+ */
+extern BkWriter *bk_memory_writer(BkBuf *buf, BkError *err);
 
 /*
  * Read to the end, where a reader checks what it knows, and drop the bytes.

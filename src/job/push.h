@@ -40,8 +40,8 @@ typedef struct BkPushAnswer
 typedef struct BkPushProgress
 {
 	char		name[BK_WAL_NAME_SIZE];
-	uint64_t	done;			/* bytes of work */
-	uint64_t	total;			/* 0: not known yet */
+	uint64_t	done;			/* bytes of work, up to twice the total */
+	uint64_t	total;			/* size of the file, 0: not known yet */
 } BkPushProgress;
 
 /*

@@ -2,13 +2,11 @@
  * pusher.c
  *	  Read a file of pg_wal, check it, and store it.
  *
- * A file is read into memory once, so that what is checked, what its digest is
- * made of, and what is stored are the same bytes. Only segments too large for
- * that are read twice (repo/wal.h).
+ * Only the beginning is looked at here; repo/wal.c reads the file, in pieces,
+ * and stores what it has made the digest of.
  */
 #include "job/pusher.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,8 +19,8 @@
 #include "repo/wal.h"
 #include "source/segment.h"
 
-#define MEMORY_MAX		((off_t) 64 * 1024 * 1024)
-#define READ_STEP		((size_t) 1024 * 1024)
+/* All of a history; of everything else the beginning is enough. */
+#define HEAD_MAX		(64 * 1024)
 
 /*
  * A repository is opened again after so many milliseconds, so that it is
@@ -37,8 +35,6 @@ struct BkPusher
 	BkRepository *repo;			/* NULL: not open */
 	int64_t		opened_at;		/* on the monotonic clock */
 	char		swept[BK_KEY_SIZE]; /* the folder that was swept last */
-	char	   *buf;
-	size_t		size;			/* of the buffer */
 };
 
 /* The work on one file. */
@@ -49,12 +45,13 @@ typedef struct Task
 	const BkPusherWatch *watch;
 	int			fd;
 	off_t		size;
-	size_t		loaded;			/* bytes in the buffer */
+	size_t		head_len;
+	char		head[HEAD_MAX];
 } Task;
 
 static bool push_file(Task *task, BkPushAnswer *answer, struct stat *file);
 static bool open_file(Task *task, struct stat *file, BkError *err);
-static bool load_file(Task *task, BkError *err);
+static bool read_head(Task *task, BkError *err);
 static bool open_repository(Task *task, BkError *err);
 static bool sweep_folder(Task *task, BkError *err);
 static bool store_file(Task *task, BkPushAnswer *answer);
@@ -123,7 +120,6 @@ bk_pusher_free(BkPusher *pusher)
 	if (pusher == NULL)
 		return;
 	bk_repository_close(pusher->repo);
-	free(pusher->buf);
 	free(pusher);
 }
 
@@ -132,11 +128,10 @@ push_file(Task *task, BkPushAnswer *answer, struct stat *file)
 {
 	BkError    *err = &answer->error;
 
-	/* Read it, and see whether it is what its name says. */
-	if (!open_file(task, file, err) || !load_file(task, err) ||
+	/* See whether it is what its name says. */
+	if (!open_file(task, file, err) || !read_head(task, err) ||
 		!bk_segment_check(task->name, task->pusher->request->system_identifier,
-						  task->pusher->buf, task->loaded, (uint64_t) task->size,
-						  err))
+						  task->head, task->head_len, (uint64_t) task->size, err))
 		return false;
 
 	/* Find the repository, and clean up what a killed writer has left. */
@@ -162,39 +157,19 @@ open_file(Task *task, struct stat *file, BkError *err)
 	return true;
 }
 
-/* All of the file, or the beginning of one that is too large. */
 static bool
-load_file(Task *task, BkError *err)
+read_head(Task *task, BkError *err)
 {
-	BkPusher   *pusher = task->pusher;
-	size_t		want = task->size <= MEMORY_MAX ? (size_t) task->size : BK_SEGMENT_HEAD;
+	size_t		want = task->name->kind == BK_WAL_HISTORY ? HEAD_MAX : BK_SEGMENT_HEAD;
+	ssize_t		got = pread(task->fd, task->head, want, 0);
 
-	if (want >= pusher->size)
-	{
-		free(pusher->buf);
-		pusher->size = 0;
-		pusher->buf = malloc(want + 1);
-		if (pusher->buf == NULL)
-			return bk_error_memory(err);
-		pusher->size = want + 1;
-	}
-	while (task->loaded < want)
-	{
-		size_t		left = want - task->loaded;
-		ssize_t		got = pread(task->fd, pusher->buf + task->loaded,
-								left < READ_STEP ? left : READ_STEP, (off_t) task->loaded);
-
-		if (got < 0 && errno != EINTR)
-			return bk_error_errno(err, "could not read file \"%s/%s\"",
-								  pusher->folder, task->name->text);
-		if (got == 0)
-			return bk_error(err, BK_STATE_WRONG_STATE,
-							"file \"%s/%s\" became shorter while it was read",
-							pusher->folder, task->name->text);
-		task->loaded += got > 0 ? (size_t) got : 0;
-		if (!tick(task, 0, err))
-			return false;
-	}
+	if (got < 0)
+		return bk_error_errno(err, "could not read file \"%s/%s\"",
+							  task->pusher->folder, task->name->text);
+	task->head_len = (size_t) got;
+	if (task->name->kind == BK_WAL_HISTORY && task->size > HEAD_MAX)
+		return bk_error(err, BK_STATE_CORRUPT, "file \"%s/%s\" is too large for a history",
+						task->pusher->folder, task->name->text);
 	return true;
 }
 
@@ -238,9 +213,7 @@ static bool
 store_file(Task *task, BkPushAnswer *answer)
 {
 	BkPusher   *pusher = task->pusher;
-	BkWalSource source = task->size <= MEMORY_MAX ?
-		bk_wal_memory(pusher->buf, task->loaded) :
-		bk_wal_file(task->fd, (uint64_t) task->size);
+	BkWalSource source = bk_wal_file(task->fd, (uint64_t) task->size);
 	BkWalFound	found;
 
 	source.tick = tick;
@@ -254,11 +227,11 @@ store_file(Task *task, BkPushAnswer *answer)
 	return true;
 }
 
-/* The bytes pass twice: for their digest, and to be stored or compared. */
+/* A large file, and one that is there already, pass twice (repo/wal.c). */
 static bool
 tick(void *arg, uint64_t bytes, BkError *err)
 {
 	Task	   *task = arg;
 
-	return task->watch->tick(task->watch->arg, bytes, (uint64_t) task->size * 2, err);
+	return task->watch->tick(task->watch->arg, bytes, (uint64_t) task->size, err);
 }

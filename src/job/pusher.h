@@ -19,8 +19,8 @@ typedef struct BkPusher BkPusher;
 typedef struct BkPusherWatch
 {
 	/*
-	 * Called for each piece of work, with its bytes and with all that there
-	 * will be. False gives up, with the error set here.
+	 * Called for each piece of work, with its bytes and with the size of the
+	 * file. False gives up, with the error set here.
 	 */
 	bool		(*tick) (void *arg, uint64_t bytes, uint64_t total, BkError *err);
 	void	   *arg;

@@ -7,7 +7,9 @@
  * and each looks again after it has written: whoever looks last sees both.
  *
  * Writing, in the order in which the bytes pass:
- *	  (digest of a second reading) > codec > storage
+ *	  digest > codec > memory, and from there at once > storage
+ * Files that are too large for that are read twice:
+ *	  digest; then digest and compare > codec > storage
  * Reading:
  *	  storage > codec > digest and compare
  */
@@ -20,18 +22,17 @@
 
 #include "filter/codec.h"
 
+#define MEMORY_MAX		((uint64_t) 64 * 1024 * 1024)
 #define DIGEST_DIGITS	(BK_DIGEST_HEX_SIZE - 1)
 
-/* Where the pieces of a source go. */
-typedef bool (*PieceFunction) (void *arg, const void *data, size_t len,
-							   BkError *err);
-
-/* A second reading is compared with the first while it is written. */
-typedef struct Copy
+/* A reading of a source. */
+typedef struct Pass
 {
-	BkWriter   *writer;
-	BkDigest   *digest;			/* NULL: the source cannot change */
-} Copy;
+	const BkWalSource *source;
+	BkDigest   *digest;			/* of what was read */
+	BkWriter   *writer;			/* NULL: only the digest is wanted */
+	char		hex[BK_DIGEST_HEX_SIZE];	/* at the end */
+} Pass;
 
 /* Checks the plain bytes of a WAL file against the digest in its name. */
 typedef struct WalReader
@@ -61,17 +62,13 @@ static bool conflict(const char *name, const char *key, const char *other,
 					 BkError *err);
 static bool confirm(BkRepository *repo, const BkWalFound *found,
 					const BkWalSource *source, BkError *err);
-static bool store(BkRepository *repo, const char *key,
-				  const BkWalSource *source, const char *digest,
-				  const BkCodecSpec *codec, BkError *err);
-static bool copy_source(BkWriter *writer, const BkWalSource *source,
-						const char *digest, BkError *err);
-static bool copy_piece(void *arg, const void *data, size_t len, BkError *err);
-static bool digest_source(const BkWalSource *source, char *hex, BkError *err);
-static bool digest_piece(void *arg, const void *data, size_t len,
-						 BkError *err);
-static bool each_piece(const BkWalSource *source, PieceFunction function,
-					   void *arg, BkError *err);
+static bool store(BkRepository *repo, const char *system_identifier,
+				  const BkWalName *name, const BkWalSource *source,
+				  const BkCodecSpec *codec, char *digest, BkError *err);
+static bool compress(const BkCodecSpec *codec, BkWriter *below, Pass *pass,
+					 const char *digest, BkError *err);
+static bool run_pass(Pass *pass, BkError *err);
+static bool run_pieces(Pass *pass, BkError *err);
 static bool read_piece(const BkWalSource *source, uint64_t at, void *buf,
 					   size_t len, BkError *err);
 static bool wal_read(BkReader *reader, void *buf, size_t len, size_t *got,
@@ -116,31 +113,28 @@ bk_wal_put(BkRepository *repo, const char *system_identifier,
 		   const char *codec, BkWalFound *found, bool *fresh, BkError *err)
 {
 	char		digest[BK_DIGEST_HEX_SIZE];
-	char		key[BK_KEY_SIZE];
+	Pass		pass = {.source = source};
 	BkCodecSpec spec;
 
 	*fresh = false;
 	/* Look whether the name is free, or has this content already. */
 	if (!bk_codec_parse(codec, &spec, err) ||
-		!digest_source(source, digest, err) ||
-		!bk_wal_find(repo, system_identifier, name, found, err) ||
-		!require_agreement(name, found, digest, err))
+		!bk_wal_find(repo, system_identifier, name, found, err))
 		return false;
-	if (found->state == BK_WAL_STORED)
-		return confirm(repo, found, source, err);
+	if (found->state != BK_WAL_MISSING)
+		return run_pass(&pass, err) &&
+			require_agreement(name, found, pass.hex, err) &&
+			confirm(repo, found, source, err);
 
 	/* Store, and look again: somebody else may have done so, too. */
-	bk_layout_wal(key, system_identifier, name, digest, spec.codec->suffix);
 	*fresh = true;
-	if (!store(repo, key, source, digest, &spec, err) ||
+	if (!store(repo, system_identifier, name, source, &spec, digest, err) ||
 		!bk_wal_find(repo, system_identifier, name, found, err) ||
 		!require_agreement(name, found, digest, err))
 		return false;
-	if (found->state == BK_WAL_STORED)
-		return true;
-	bk_error(err, BK_STATE_IN_USE, "WAL file \"%s\" was removed from the repository while it was stored",
-			 name->text);
-	return bk_error_detail(err, "There is no \"%s\".", key);
+	return found->state == BK_WAL_STORED ||
+		bk_error(err, BK_STATE_IN_USE, "WAL file \"%s\" was removed from the repository while it was stored",
+				 name->text);
 }
 
 BkReader *
@@ -328,80 +322,82 @@ confirm(BkRepository *repo, const BkWalFound *found,
 	return ok && bk_storage_sync(repo->storage, found->key, err);
 }
 
+/* *digest is the content's, as it was stored. */
 static bool
-store(BkRepository *repo, const char *key, const BkWalSource *source,
-	  const char *digest, const BkCodecSpec *codec, BkError *err)
+store(BkRepository *repo, const char *system_identifier,
+	  const BkWalName *name, const BkWalSource *source,
+	  const BkCodecSpec *codec, char *digest, BkError *err)
 {
-	BkWriter   *below;
-	BkWriter   *chain;
+	bool		small = source->size <= MEMORY_MAX;
+	Pass		pass = {.source = source};
+	char		key[BK_KEY_SIZE];
+	BkWriter   *below = NULL;
+	BkBuf		packed;
 	bool		ok;
 
-	if (!bk_storage_put(repo->storage, key, &below, err))
-		return false;
-	chain = codec->codec->compress(below, codec->level, 0, err);
-	if (chain == NULL)
+	/* What the key is called is known after a first reading. */
+	bk_buf_init(&packed);
+	if (small)
+	{
+		below = bk_memory_writer(&packed, err);
+		ok = below != NULL && compress(codec, below, &pass, NULL, err);
+	}
+	else
+		ok = run_pass(&pass, err);
+	memcpy(digest, pass.hex, sizeof(pass.hex));
+	bk_layout_wal(key, system_identifier, name, digest, codec->codec->suffix);
+	if (ok && small)
+		ok = bk_storage_store(repo->storage, key, packed.data, packed.len, err);
+	else if (ok)
+		ok = bk_storage_put(repo->storage, key, &below, err) &&
+			compress(codec, below, &pass, digest, err);
+	bk_buf_free(&packed);
+	return ok;
+}
+
+/*
+ * Read the source through the codec into a writer, and close that. If there is
+ * a digest, the content must have it still.
+ */
+static bool
+compress(const BkCodecSpec *codec, BkWriter *below, Pass *pass,
+		 const char *digest, BkError *err)
+{
+	bool		ok;
+
+	pass->writer = codec->codec->compress(below, codec->level, 0, err);
+	if (pass->writer == NULL)
 	{
 		bk_writer_close(below);
 		return false;
 	}
-	ok = copy_source(chain, source, digest, err) && bk_finish(chain, err);
-	bk_writer_close(chain);
+	ok = run_pass(pass, err);
+	if (ok && digest != NULL && strcmp(digest, pass->hex) != 0)
+		ok = bk_error(err, BK_STATE_WRONG_STATE,
+					  "the file changed while it was archived");
+	ok = ok && bk_finish(pass->writer, err);
+	bk_writer_close(pass->writer);
 	return ok;
 }
 
+/* Read the source once. */
 static bool
-copy_source(BkWriter *writer, const BkWalSource *source, const char *digest,
-			BkError *err)
+run_pass(Pass *pass, BkError *err)
 {
-	Copy		copy = {.writer = writer};
-	char		hex[BK_DIGEST_HEX_SIZE];
 	bool		ok;
 
-	if (source->data != NULL)
-		return each_piece(source, copy_piece, &copy, err);
-	copy.digest = bk_digest_new(err);
-	ok = copy.digest != NULL &&
-		each_piece(source, copy_piece, &copy, err) &&
-		bk_digest_final_hex(copy.digest, hex, err);
-	bk_digest_free(copy.digest);
-	if (ok && strcmp(hex, digest) != 0)
-		return bk_error(err, BK_STATE_WRONG_STATE,
-						"the file changed while it was archived");
+	pass->digest = bk_digest_new(err);
+	ok = pass->digest != NULL && run_pieces(pass, err) &&
+		bk_digest_final_hex(pass->digest, pass->hex, err);
+	bk_digest_free(pass->digest);
 	return ok;
 }
 
+/* Piece by piece, so that each is still in the processor's cache. */
 static bool
-copy_piece(void *arg, const void *data, size_t len, BkError *err)
+run_pieces(Pass *pass, BkError *err)
 {
-	Copy	   *copy = arg;
-
-	return (copy->digest == NULL ||
-			bk_digest_update(copy->digest, data, len, err)) &&
-		bk_write(copy->writer, data, len, err);
-}
-
-static bool
-digest_source(const BkWalSource *source, char *hex, BkError *err)
-{
-	BkDigest   *digest = bk_digest_new(err);
-	bool		ok = digest != NULL &&
-		each_piece(source, digest_piece, digest, err) &&
-		bk_digest_final_hex(digest, hex, err);
-
-	bk_digest_free(digest);
-	return ok;
-}
-
-static bool
-digest_piece(void *arg, const void *data, size_t len, BkError *err)
-{
-	return bk_digest_update(arg, data, len, err);
-}
-
-static bool
-each_piece(const BkWalSource *source, PieceFunction function, void *arg,
-		   BkError *err)
-{
+	const BkWalSource *source = pass->source;
 	char	   *buf = source->data == NULL ? malloc(BK_STREAM_BUFFER) : NULL;
 	uint64_t	at = 0;
 	bool		ok = source->data != NULL || buf != NULL || bk_error_memory(err);
@@ -416,7 +412,8 @@ each_piece(const BkWalSource *source, PieceFunction function, void *arg,
 			piece = (const char *) source->data + at;
 		else
 			ok = read_piece(source, at, buf, len, err);
-		ok = ok && function(arg, piece, len, err) &&
+		ok = ok && bk_digest_update(pass->digest, piece, len, err) &&
+			(pass->writer == NULL || bk_write(pass->writer, piece, len, err)) &&
 			source->tick(source->arg, len, err);
 		at += len;
 	}

@@ -52,9 +52,9 @@ typedef struct BkWalSource
 } BkWalSource;
 
 /*
- * A source with a tick that does nothing. Bytes in memory are best. A file is
- * read twice, and it is an error (55000) if the second time gives other
- * bytes. Memory and descriptor stay the caller's.
+ * A source with a tick that does nothing. A file of more than 64 MiB is read
+ * twice, and it is an error (55000) if the second time gives other bytes; all
+ * else is read once. Memory and descriptor stay the caller's.
  */
 extern BkWalSource bk_wal_memory(const void *data, size_t size);
 extern BkWalSource bk_wal_file(int fd, uint64_t size);
