@@ -50,8 +50,8 @@ bk_lookahead_list(const char *folder, const BkWalName *known,
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 	{
 		if (parse_entry(entry->d_name, &name) &&
-			bsearch(&name, known, known_count, sizeof(name),
-					bk_lookahead_compare) == NULL)
+			(known_count == 0 || bsearch(&name, known, known_count, sizeof(name),
+										 bk_lookahead_compare) == NULL))
 			keep_first(names, &count, max, &name);
 	}
 	if (dir != NULL)
