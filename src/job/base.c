@@ -463,6 +463,7 @@ manifest_json(const Base *b)
 	bk_json_put_string(json, "stop_wal", b->stop.wal);
 	bk_json_put_int(json, "wal_segment_size", fact(b, "wal_segment_size"));
 	bk_json_put_int(json, "block_size", fact(b, "block_size"));
+	bk_json_put_int(json, "segment_blocks", fact(b, "segment_blocks"));
 	bk_json_put_bool(json, "data_checksums",
 					 bk_json_bool(bk_json_get(b->facts, "data_checksums"), false));
 	bk_json_put_int(json, "corrupt_pages", b->corrupt_pages);

@@ -224,7 +224,7 @@ add_file(Member *member, BkTarWriter *tar, BkVolumeFile *file, BkError *err)
 	bool		ok;
 
 	if (!bk_datafile_open(member->file, member->volume->root, file->path,
-						  file->relation, &file->vanished, err))
+						  &file->vanished, err))
 		return false;
 	if (file->vanished)
 		return true;

@@ -215,7 +215,6 @@ add_file(BkVolumeSet *set, BkVolume *volume, const BkTreeEntry *entry)
 
 	file->path = entry->path;
 	file->directory = entry->directory;
-	file->relation = entry->relation;
 	file->facts.size = entry->size;
 	file->facts.mode = entry->mode;
 	file->facts.mtime = entry->mtime;

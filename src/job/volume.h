@@ -27,7 +27,6 @@ typedef struct BkVolumeFile
 	const char *path;			/* in the volume */
 	const char *data;			/* its bytes; NULL: in a file of this path */
 	bool		directory;
-	bool		relation;		/* its pages may have checksums */
 
 	/* Expected first, true once the volume is written. */
 	BkDataFileFacts facts;

@@ -46,7 +46,7 @@ extern bool bk_object_put_text(BkRepository *repo, const char *id,
 /*
  * A reader of a stream's plain bytes. Sizes and digests of the stored bytes
  * and sizes of the plain bytes are compared with the manifest before the end
- * is reported (XX001). The manifest must outlive it. No such stream: 42704.
+ * is reported (XX001). Manifest and name must outlive it. No such stream: 42704.
  */
 extern BkReader *bk_object_reader(BkRepository *repo,
 								  const BkManifest *manifest,

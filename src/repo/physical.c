@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sizes of a page that PostgreSQL can be built with; each is a power of two. */
+#define BLOCK_MIN	1024
+#define BLOCK_MAX	32768
+
 static bool read_positions(const BkJson *json, BkPhysical *physical,
 						   BkError *err);
 static bool read_position(const BkJson *json, const char *key, uint64_t *lsn,
@@ -33,6 +37,7 @@ bk_physical_read(const BkJson *json, BkPhysical *physical, BkError *err)
 		!bk_json_need_int(json, "corrupt_pages", what,
 						  &physical->corrupt_pages, err) ||
 		!read_size(json, "block_size", &physical->block_size, err) ||
+		!read_size(json, "segment_blocks", &physical->segment_blocks, err) ||
 		!read_size(json, "wal_segment_size", &physical->wal_segment_size, err))
 		return false;
 	if (!bk_json_is_bool(checksums))
@@ -40,6 +45,9 @@ bk_physical_read(const BkJson *json, BkPhysical *physical, BkError *err)
 	physical->data_checksums = bk_json_bool(checksums, false);
 	if (physical->corrupt_pages < 0)
 		return invalid("corrupt_pages", err);
+	if (physical->block_size < BLOCK_MIN || physical->block_size > BLOCK_MAX ||
+		(physical->block_size & (physical->block_size - 1)) != 0)
+		return invalid("block_size", err);
 	return read_positions(json, physical, err) &&
 		read_tablespaces(bk_json_get(json, "tablespaces"), physical, err);
 }

@@ -28,6 +28,7 @@ typedef struct BkPhysical
 	BkWalName	stop_wal;
 	uint32_t	wal_segment_size;
 	uint32_t	block_size;
+	uint32_t	segment_blocks; /* in a full file of a relation */
 	bool		data_checksums;
 	int64_t		corrupt_pages;
 	const char *data_directory;

@@ -67,12 +67,11 @@ bk_datafile_new(const BkDataFileRules *rules, BkError *err)
 }
 
 bool
-bk_datafile_open(BkDataFile *file, int root, const char *path, bool relation,
-				 bool *vanished, BkError *err)
+bk_datafile_open(BkDataFile *file, int root, const char *path, bool *vanished,
+				 BkError *err)
 {
 	struct stat status;
-	BkRelation	parts;
-	const char *slash = strrchr(path, '/');
+	BkRelation	relation;
 
 	/* A pipe that has taken the name must not stop us. */
 	file->fd = bk_file_open(root, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
@@ -92,9 +91,8 @@ bk_datafile_open(BkDataFile *file, int root, const char *path, bool relation,
 	file->facts.mode = status.st_mode & 07777;
 	file->done = 0;
 	file->wrong = 0;
-	file->check = relation && file->rules->checksums &&
-		bk_relation_parse(slash == NULL ? path : slash + 1, &parts);
-	file->first_block = file->check ? parts.segment * file->rules->segment_blocks : 0;
+	file->check = file->rules->checksums && bk_relation_parse_path(path, &relation);
+	file->first_block = file->check ? relation.segment * file->rules->segment_blocks : 0;
 	return true;
 }
 
@@ -195,10 +193,8 @@ check_pages(BkDataFile *file, size_t len)
 static bool
 is_right(const BkDataFile *file, const char *page, uint32_t block)
 {
-	return bk_page_is_new(page) ||
-		bk_page_lsn(page) >= file->rules->start_lsn ||
-		bk_page_checksum(page, file->rules->block_size, file->first_block + block) ==
-		bk_page_stored_checksum(page);
+	return bk_page_is_right(page, file->rules->block_size,
+							file->first_block + block, file->rules->start_lsn);
 }
 
 /* Does the page become right? A page that was cut off is none of ours. */

@@ -50,11 +50,11 @@ extern BkDataFile *bk_datafile_new(const BkDataFileRules *rules, BkError *err);
 
 /*
  * Open a file below a root, without following links. *vanished is set where
- * it is gone, and nothing is open then. "relation": its pages have checksums.
- * The path must live until the file is closed.
+ * it is gone, and nothing is open then. The path must live until the file is
+ * closed.
  */
 extern bool bk_datafile_open(BkDataFile *file, int root, const char *path,
-							 bool relation, bool *vanished, BkError *err);
+							 bool *vanished, BkError *err);
 
 /* Facts of the open file. */
 extern const BkDataFileFacts *bk_datafile_facts(const BkDataFile *file);

@@ -122,6 +122,14 @@ bk_page_is_new(const void *page)
 	return read_number(page, AT_UPPER) == 0;
 }
 
+bool
+bk_page_is_right(const void *page, uint32_t size, uint32_t block,
+				 uint64_t start_lsn)
+{
+	return bk_page_is_new(page) || bk_page_lsn(page) >= start_lsn ||
+		bk_page_checksum(page, size, block) == bk_page_stored_checksum(page);
+}
+
 static uint16_t
 read_number(const void *page, int at)
 {

@@ -34,4 +34,11 @@ extern uint64_t bk_page_lsn(const void *page);
  */
 extern bool bk_page_is_new(const void *page);
 
+/*
+ * Is the page what it should be in a backup that began at start_lsn? One that
+ * is new or was changed since then may be anything: replay writes it anew.
+ */
+extern bool bk_page_is_right(const void *page, uint32_t size, uint32_t block,
+							 uint64_t start_lsn);
+
 #endif

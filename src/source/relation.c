@@ -8,6 +8,8 @@
 #include <string.h>
 
 static bool take_number(const char **at, uint32_t *number);
+static bool take_folder(const char **at, const char *name);
+static bool take_number_folder(const char **at);
 
 bool
 bk_relation_parse(const char *name, BkRelation *relation)
@@ -43,6 +45,46 @@ bk_relation_parse(const char *name, BkRelation *relation)
 			return false;
 	}
 	return *at == '\0';
+}
+
+bool
+bk_relation_parse_path(const char *path, BkRelation *relation)
+{
+	const char *at = path;
+	const char *slash;
+
+	if (take_folder(&at, "global/"))
+		return bk_relation_parse(at, relation);
+	if (!take_folder(&at, "base/"))
+	{
+		/* A tablespace "in place" lies below the data directory. */
+		if (take_folder(&at, "pg_tblspc/") && !take_number_folder(&at))
+			return false;
+		slash = strchr(at, '/');
+		if (!take_folder(&at, "PG_") || slash == NULL)
+			return false;
+		at = slash + 1;
+	}
+	return take_number_folder(&at) && bk_relation_parse(at, relation);
+}
+
+static bool
+take_folder(const char **at, const char *name)
+{
+	size_t		len = strlen(name);
+
+	if (strncmp(*at, name, len) != 0)
+		return false;
+	*at += len;
+	return true;
+}
+
+static bool
+take_number_folder(const char **at)
+{
+	uint32_t	number;
+
+	return take_number(at, &number) && *(*at)++ == '/';
 }
 
 /* Decimal digits without a leading zero, in 32 bits. */

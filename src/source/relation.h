@@ -22,4 +22,11 @@ typedef struct BkRelation
 /* Take a name apart; false where it is no relation's. */
 extern bool bk_relation_parse(const char *name, BkRelation *relation);
 
+/*
+ * The same for a path in a data directory or a tablespace: below base and
+ * global, and in a tablespace below PG_<version>, are relations. All others
+ * have no pages with checksums.
+ */
+extern bool bk_relation_parse_path(const char *path, BkRelation *relation);
+
 #endif

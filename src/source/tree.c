@@ -67,7 +67,7 @@ static bool add_wal_folders(const Listing *listing, int fd,
 static bool add_link(const Listing *listing, int fd, const char *path,
 					 BkError *err);
 static bool add_entry(BkTree *tree, const char *path,
-					  const struct stat *status, bool relation, BkError *err);
+					  const struct stat *status, BkError *err);
 static bool is_excluded(const char *name, Place place, const Names *names);
 static bool has_empty_copy(const char *name);
 static Place place_below(const char *name, Place place);
@@ -101,7 +101,7 @@ bk_tree_read_tablespace(int root, const char *folder, const BkHost *host,
 	memset(tree, 0, sizeof(*tree));
 	if (fstatat(root, folder, &status, AT_SYMLINK_NOFOLLOW) != 0)
 		return bk_error_errno(err, "could not look at folder \"%s\" of a tablespace", folder);
-	return add_entry(tree, folder, &status, false, err) &&
+	return add_entry(tree, folder, &status, err) &&
 		list_folder(&listing, folder, PLACE_DATABASES, err);
 }
 
@@ -225,7 +225,6 @@ visit(const Listing *listing, int fd, const char *path,
 	  const struct stat *status, Place place, BkError *err)
 {
 	const char *name = base_name(path);
-	BkRelation	relation;
 
 	if (place == PLACE_TOP && strcmp(name, "pg_wal") == 0)
 		return add_wal_folders(listing, fd, status, err);
@@ -235,9 +234,7 @@ visit(const Listing *listing, int fd, const char *path,
 	if (place == PLACE_LINKS && S_ISLNK(status->st_mode))
 		return add_link(listing, fd, path, err);
 	if (S_ISREG(status->st_mode))
-		return add_entry(listing->tree, path, status,
-						 (place == PLACE_DATABASE || place == PLACE_GLOBAL) &&
-						 bk_relation_parse(name, &relation), err);
+		return add_entry(listing->tree, path, status, err);
 	bk_log(listing->host, BK_LOG_WARNING,
 		   "\"%s\" is left out of the backup: it is neither file nor folder", path);
 	return true;
@@ -252,7 +249,7 @@ visit_folder(const Listing *listing, const char *path,
 	/* The folder that a link stands for becomes one. */
 	if (S_ISLNK(status->st_mode))
 		folder.st_mode = S_IFDIR | S_IRWXU;
-	if (!add_entry(listing->tree, path, &folder, false, err))
+	if (!add_entry(listing->tree, path, &folder, err))
 		return false;
 	if (place == PLACE_TOP && has_empty_copy(path))
 		return true;
@@ -269,7 +266,7 @@ add_wal_folders(const Listing *listing, int fd, const struct stat *status,
 
 	if (S_ISLNK(status->st_mode))
 		folder.st_mode = S_IFDIR | S_IRWXU;
-	if (!add_entry(listing->tree, "pg_wal", &folder, false, err))
+	if (!add_entry(listing->tree, "pg_wal", &folder, err))
 		return false;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 	{
@@ -277,7 +274,7 @@ add_wal_folders(const Listing *listing, int fd, const struct stat *status,
 
 		if (fstatat(fd, folders[i], &below, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISDIR(below.st_mode) &&
-			!add_entry(listing->tree, folders[i], &below, false, err))
+			!add_entry(listing->tree, folders[i], &below, err))
 			return false;
 	}
 	return true;
@@ -315,14 +312,13 @@ add_link(const Listing *listing, int fd, const char *path, BkError *err)
 
 static bool
 add_entry(BkTree *tree, const char *path, const struct stat *status,
-		  bool relation, BkError *err)
+		  BkError *err)
 {
 	BkTreeEntry entry = {
 		.path = strdup(path),
 		.mtime = status->st_mtime,
 		.mode = status->st_mode & 07777,
 		.directory = S_ISDIR(status->st_mode),
-		.relation = relation,
 	};
 
 	if (entry.path == NULL ||

@@ -27,7 +27,6 @@ typedef struct BkTreeEntry
 	int64_t		mtime;
 	mode_t		mode;			/* permissions */
 	bool		directory;
-	bool		relation;		/* a file whose pages have checksums, if any have */
 } BkTreeEntry;
 
 /* A tablespace, as its link in pg_tblspc tells. */
