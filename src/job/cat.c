@@ -17,6 +17,8 @@
 
 #define SLICE_MS	200			/* between two looks at the host's stop */
 
+static const char *wanted(const BkRequest *request,
+						  const BkManifest *manifest);
 static BkWriter *open_output(const BkRequest *request, const BkHost *host,
 							 BkError *err);
 static bool copy(BkReader *reader, BkWriter *script, int fd,
@@ -27,7 +29,6 @@ static bool write_fd(int fd, const char *buf, size_t len, const BkHost *host,
 bool
 bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	const char *stream = request->object == NULL ? BK_STREAM_ARCHIVE : request->object;
 	BkRepository *repo = NULL;
 	BkManifest *manifest = NULL;
 	BkIntent   *intent = NULL;
@@ -39,7 +40,7 @@ bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
 		(repo = bk_common_open(request, err)) != NULL &&
 		bk_common_announce(request, repo, host, &intent, err) &&
 		(manifest = bk_repository_manifest(repo, request->id, err)) != NULL &&
-		(reader = bk_object_reader(repo, manifest, stream, err)) != NULL &&
+		(reader = bk_object_reader(repo, manifest, wanted(request, manifest), err)) != NULL &&
 		(!request->sql || (script = open_output(request, host, err)) != NULL) &&
 		copy(reader, script, request->output_fd, host, err);
 	bk_writer_close(script);
@@ -48,6 +49,15 @@ bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
 	bk_manifest_free(manifest);
 	bk_repository_close(repo);
 	return ok;
+}
+
+/* The main stream, if none is named. */
+static const char *
+wanted(const BkRequest *request, const BkManifest *manifest)
+{
+	if (request->object != NULL)
+		return request->object;
+	return manifest->is_base ? BK_STREAM_PGMANIFEST : BK_STREAM_ARCHIVE;
 }
 
 /* pg_restore turns the archive into SQL on the output. */

@@ -11,6 +11,8 @@
 
 #define APPLICATION	"pg_backup_ext"
 
+static void put_physical(BkJson *record, const BkPhysical *physical);
+
 BkRepository *
 bk_common_open(const BkRequest *request, BkError *err)
 {
@@ -162,9 +164,14 @@ bk_common_report_backup(const BkManifest *manifest, const BkVerdict *verdict,
 	bk_clock_format(manifest->finished_at, finished);
 	bk_json_put_string(record, "id", manifest->id);
 	bk_json_put_string(record, "kind", manifest->kind);
-	bk_json_put_string(record, "database", manifest->database);
-	bk_json_put_int(record, "database_oid", manifest->database_oid);
-	bk_json_put_string(record, "content", manifest->content);
+	if (manifest->is_base)
+		put_physical(record, &manifest->physical);
+	else
+	{
+		bk_json_put_string(record, "database", manifest->database);
+		bk_json_put_int(record, "database_oid", manifest->database_oid);
+		bk_json_put_string(record, "content", manifest->content);
+	}
 	bk_json_put_string(record, "label", manifest->label);
 	bk_json_put_string(record, "started_at", started);
 	bk_json_put_string(record, "finished_at", finished);
@@ -185,6 +192,19 @@ bk_common_report_backup(const BkManifest *manifest, const BkVerdict *verdict,
 	}
 	host->record(host->ctx, "backup", record);
 	bk_json_free(record);
+}
+
+static void
+put_physical(BkJson *record, const BkPhysical *physical)
+{
+	char		lsn[BK_LSN_SIZE];
+
+	bk_json_put_int(record, "timeline", physical->timeline);
+	bk_lsn_format(physical->start_lsn, lsn);
+	bk_json_put_string(record, "start_lsn", lsn);
+	bk_lsn_format(physical->stop_lsn, lsn);
+	bk_json_put_string(record, "stop_lsn", lsn);
+	bk_json_put_int(record, "corrupt_pages", physical->corrupt_pages);
 }
 
 void

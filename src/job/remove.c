@@ -21,6 +21,7 @@ static bool may_go(const BkRequest *request, BkRepository *repo,
 				   const BkIntent *intent, const BkHost *host, BkError *err);
 static bool require_another(Search *search, BkError *err);
 static bool look_at(void *arg, const char *id, BkError *err);
+static bool is_alike(const BkManifest *a, const BkManifest *b);
 
 bool
 bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
@@ -90,9 +91,14 @@ require_another(Search *search, BkError *err)
 		return false;
 	if (search->found)
 		return true;
-	bk_error(err, BK_STATE_WRONG_STATE,
-			 "backup \"%s\" is the last good one of database \"%s\"",
-			 manifest->id, manifest->database);
+	if (manifest->is_base)
+		bk_error(err, BK_STATE_WRONG_STATE,
+				 "backup \"%s\" is the last good base backup of its cluster",
+				 manifest->id);
+	else
+		bk_error(err, BK_STATE_WRONG_STATE,
+				 "backup \"%s\" is the last good one of database \"%s\"",
+				 manifest->id, manifest->database);
 	return bk_error_hint(err, "To delete it all the same, run: SELECT backup_delete('%s', force => true);",
 						 manifest->id);
 }
@@ -116,7 +122,7 @@ look_at(void *arg, const char *id, BkError *err)
 	manifest = bk_repository_manifest(search->repo, id, &unreadable);
 	if (manifest == NULL)
 		return true;
-	if (strcmp(manifest->content, search->manifest->content) == 0 &&
+	if (is_alike(manifest, search->manifest) &&
 		strcmp(manifest->system_identifier,
 			   search->manifest->system_identifier) == 0 &&
 		bk_note_read(search->repo, id, &verdict, &unreadable) &&
@@ -124,4 +130,13 @@ look_at(void *arg, const char *id, BkError *err)
 		search->found = !deleting && (!verdict.known || verdict.good);
 	bk_manifest_free(manifest);
 	return true;
+}
+
+/* A database may be called "base", too. */
+static bool
+is_alike(const BkManifest *a, const BkManifest *b)
+{
+	if (a->is_base || b->is_base)
+		return a->is_base && b->is_base;
+	return strcmp(a->content, b->content) == 0;
 }

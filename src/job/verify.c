@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/common.h"
 #include "job/contents.h"
+#include "job/judge.h"
 #include "job/verbs.h"
+#include "job/verify_base.h"
 #include "repo/layout.h"
 #include "repo/object.h"
 #include "source/archive.h"
@@ -20,16 +21,12 @@
 
 typedef struct Verify
 {
-	const BkRequest *request;
-	const BkHost *host;
-	BkRepository *repo;
-	BkManifest *manifest;
+	BkJudge		judge;
 	BkIntent   *intent;
 	BkWriter   *lister;			/* pg_restore --list, NULL without */
 	bool		complained;		/* it has failed, see "complaint" */
 	BkError		complaint;
 	uint64_t	done;
-	char		problem[512];	/* the first one found, or "" */
 } Verify;
 
 /* Position in an archive's data while the contents are compared with it. */
@@ -41,7 +38,7 @@ typedef struct Compare
 
 static bool check_level(const BkRequest *request, BkError *err);
 static bool judge_manifest(Verify *v, BkError *err);
-static bool verify_stored(Verify *v, BkError *err);
+static bool verify(Verify *v, BkError *err);
 static bool verify_readable(Verify *v, BkError *err);
 static bool read_archive(Verify *v, const char *stream, char *detail,
 						 size_t size, BkError *err);
@@ -53,31 +50,27 @@ static bool read_globals(Verify *v, const char *stream, char *detail,
 static bool open_lister(Verify *v, BkError *err);
 static bool forward(void *arg, const void *buf, size_t len, BkError *err);
 static bool feed_lister(Verify *v, const void *buf, size_t len, BkError *err);
-static bool judge(Verify *v, const char *name, bool ok, const char *detail,
-				  BkError *err);
 static bool write_verdict(Verify *v, BkError *err);
 
 bool
 bk_job_verify(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	Verify		v = {.request = request, .host = host};
+	Verify		v = {.judge = {.request = request, .host = host}};
 	bool		ok;
 
 	ok = check_level(request, err) &&
 		bk_common_need(request->id, "id", err) &&
-		(v.repo = bk_common_open(request, err)) != NULL &&
-		bk_common_announce(request, v.repo, host, &v.intent, err);
+		(v.judge.repo = bk_common_open(request, err)) != NULL &&
+		bk_common_announce(request, v.judge.repo, host, &v.intent, err);
 	if (ok)
 	{
-		v.manifest = bk_repository_manifest(v.repo, request->id, err);
-		ok = v.manifest == NULL ? judge_manifest(&v, err)
-			: (strcmp(request->level, "stored") == 0
-			   ? verify_stored(&v, err) : verify_readable(&v, err)) &&
-			write_verdict(&v, err);
+		v.judge.manifest = bk_repository_manifest(v.judge.repo, request->id, err);
+		ok = v.judge.manifest == NULL ? judge_manifest(&v, err)
+			: verify(&v, err) && write_verdict(&v, err);
 	}
 	bk_intent_end(v.intent);
-	bk_manifest_free(v.manifest);
-	bk_repository_close(v.repo);
+	bk_manifest_free(v.judge.manifest);
+	bk_repository_close(v.judge.repo);
 	return ok;
 }
 
@@ -101,27 +94,21 @@ judge_manifest(Verify *v, BkError *err)
 	if (!bk_error_is(err, BK_STATE_CORRUPT) &&
 		!bk_error_is(err, BK_STATE_UNSUPPORTED))
 		return false;
-	bk_common_report_check(v->host, "manifest", false, err->message,
+	bk_common_report_check(v->judge.host, "manifest", false, err->message,
 						   err->hint[0] == '\0' ? NULL : err->hint);
-	bk_common_report_unreadable(v->request->id, err, v->host);
+	bk_common_report_unreadable(v->judge.request->id, err, v->judge.host);
 	return true;
 }
 
 static bool
-verify_stored(Verify *v, BkError *err)
+verify(Verify *v, BkError *err)
 {
-	for (size_t i = 0; i < v->manifest->object_count; i++)
-	{
-		const BkObject *object = &v->manifest->objects[i];
-		char		detail[128];
-		bool		ok = bk_object_check(v->repo, v->manifest, object, v->host, err);
+	bool		stored = strcmp(v->judge.request->level, "stored") == 0;
 
-		snprintf(detail, sizeof(detail), "%llu bytes agree with their SHA-256",
-				 (unsigned long long) object->size);
-		if (!judge(v, object->name, ok, detail, err))
-			return false;
-	}
-	return true;
+	if (v->judge.manifest->is_base)
+		return stored ? bk_verify_base_stored(&v->judge, err)
+			: bk_verify_base_readable(&v->judge, err);
+	return stored ? bk_judge_objects(&v->judge, err) : verify_readable(v, err);
 }
 
 static bool
@@ -136,7 +123,6 @@ verify_readable(Verify *v, BkError *err)
 		{BK_STREAM_ARCHIVE, read_archive},
 		{BK_STREAM_GLOBALS, read_globals},
 	};
-	const BkManifest *manifest = v->manifest;
 
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
 	{
@@ -144,29 +130,19 @@ verify_readable(Verify *v, BkError *err)
 		bool		ok = streams[i].read(v, streams[i].stream, detail,
 										 sizeof(detail), err);
 
-		if (!judge(v, streams[i].stream, ok, detail, err))
+		if (!bk_judge(&v->judge, streams[i].stream, ok, detail, err))
 			return false;
 	}
 
 	/* What belongs to no stream is text that stands there as it is. */
-	for (size_t i = 0; i < manifest->object_count; i++)
-	{
-		const BkObject *object = &manifest->objects[i];
-
-		if (strcmp(object->name, BK_OBJECT_RESTORE) == 0 &&
-			!judge(v, object->name,
-				   bk_object_check(v->repo, manifest, object, v->host, err),
-				   "as it was written", err))
-			return false;
-	}
-	return true;
+	return bk_judge_object(&v->judge, BK_OBJECT_RESTORE, err);
 }
 
 static bool
 read_archive(Verify *v, const char *stream, char *detail, size_t size,
 			 BkError *err)
 {
-	BkReader   *reader = bk_object_reader(v->repo, v->manifest, stream, err);
+	BkReader   *reader = bk_object_reader(v->judge.repo, v->judge.manifest, stream, err);
 	BkArchive  *archive = NULL;
 	bool		ok;
 
@@ -198,7 +174,7 @@ static bool
 compare_contents(Verify *v, const BkArchive *archive, BkError *err)
 {
 	Compare		compare = {.archive = archive};
-	BkReader   *reader = bk_object_reader(v->repo, v->manifest,
+	BkReader   *reader = bk_object_reader(v->judge.repo, v->judge.manifest,
 										  BK_STREAM_CONTENTS, err);
 	bool		ok;
 
@@ -234,9 +210,9 @@ static bool
 read_globals(Verify *v, const char *stream, char *detail, size_t size,
 			 BkError *err)
 {
-	BkReader   *reader = bk_object_reader(v->repo, v->manifest, stream, err);
+	BkReader   *reader = bk_object_reader(v->judge.repo, v->judge.manifest, stream, err);
 	uint64_t	total;
-	bool		ok = reader != NULL && bk_drain(reader, v->host, &total, err);
+	bool		ok = reader != NULL && bk_drain(reader, v->judge.host, &total, err);
 
 	bk_reader_close(reader);
 	if (ok)
@@ -249,10 +225,10 @@ static bool
 open_lister(Verify *v, BkError *err)
 {
 	BkDumpSpec	tool = {
-		.bindir = v->request->bindir,
+		.bindir = v->judge.request->bindir,
 		.tick = bk_common_tick,
 		.log = bk_common_log_line,
-		.arg = (void *) v->host,
+		.arg = (void *) v->judge.host,
 	};
 	BkLoadSpec	spec = {.tool = &tool, .mode = BK_LOAD_LIST, .output_fd = -1};
 
@@ -261,7 +237,7 @@ open_lister(Verify *v, BkError *err)
 		return true;
 	if (!bk_error_is(err, BK_STATE_MISSING_FILE))
 		return false;
-	bk_log(v->host, BK_LOG_WARNING, "checked without pg_restore: %s", err->message);
+	bk_log(v->judge.host, BK_LOG_WARNING, "checked without pg_restore: %s", err->message);
 	return true;
 }
 
@@ -270,11 +246,11 @@ forward(void *arg, const void *buf, size_t len, BkError *err)
 {
 	Verify	   *v = arg;
 
-	if (!bk_go_on(v->host, err) || !feed_lister(v, buf, len, err))
+	if (!bk_go_on(v->judge.host, err) || !feed_lister(v, buf, len, err))
 		return false;
 	v->done += len;
-	bk_progress(v->host, "verify", v->manifest->id, v->done,
-				v->manifest->plain_size);
+	bk_progress(v->judge.host, "verify", v->judge.manifest->id, v->done,
+				v->judge.manifest->plain_size);
 	return true;
 }
 
@@ -287,64 +263,38 @@ feed_lister(Verify *v, const void *buf, size_t len, BkError *err)
 	v->complained = true;
 	bk_writer_close(v->lister);
 	v->lister = NULL;
-	return bk_go_on(v->host, err);
-}
-
-/*
- * Report one check. Damage is a verdict and the work goes on; any other
- * failure ends it, since it says nothing about the backup.
- */
-static bool
-judge(Verify *v, const char *name, bool ok, const char *detail, BkError *err)
-{
-	char		problem[2048];
-
-	if (ok)
-	{
-		bk_common_report_check(v->host, name, true, detail, NULL);
-		return true;
-	}
-	if (!bk_error_is(err, BK_STATE_CORRUPT) &&
-		!bk_error_is(err, BK_STATE_MISSING_FILE) &&
-		!bk_error_is(err, BK_STATE_NO_OBJECT))
-		return false;
-	snprintf(problem, sizeof(problem), "%s%s%.900s", err->message,
-			 err->detail[0] == '\0' ? "" : ": ", err->detail);
-	bk_common_report_check(v->host, name, false, problem, NULL);
-	if (v->problem[0] == '\0')
-		snprintf(v->problem, sizeof(v->problem), "%.500s", err->message);
-	return true;
+	return bk_go_on(v->judge.host, err);
 }
 
 static bool
 write_verdict(Verify *v, BkError *err)
 {
-	const char *problem = v->problem[0] == '\0' ? NULL : v->problem;
+	const char *problem = v->judge.problem[0] == '\0' ? NULL : v->judge.problem;
 	BkVerdict	verdict;
 	BkError		ignored;
 	bool		stays_bad;
 
 	/* A cluster that may not write here gets its answer all the same. */
-	if (!bk_common_may_write(v->request, v->repo, &ignored))
+	if (!bk_common_may_write(v->judge.request, v->judge.repo, &ignored))
 	{
-		bk_log(v->host, BK_LOG_WARNING, "the verdict is not recorded: %s",
+		bk_log(v->judge.host, BK_LOG_WARNING, "the verdict is not recorded: %s",
 			   ignored.message);
 		return true;
 	}
-	if (!bk_note_read(v->repo, v->request->id, &verdict, err))
+	if (!bk_note_read(v->judge.repo, v->judge.request->id, &verdict, err))
 		return false;
 
 	/* What was found by looking closer is not undone by looking less close. */
 	stays_bad = problem == NULL && verdict.known && !verdict.good &&
-		strcmp(v->request->level, "stored") == 0 &&
+		strcmp(v->judge.request->level, "stored") == 0 &&
 		strcmp(verdict.level, "stored") != 0;
 	if (stays_bad)
-		bk_log(v->host, BK_LOG_WARNING,
+		bk_log(v->judge.host, BK_LOG_WARNING,
 			   "the backup stays bad since its verification at level \"%s\" found: %s",
 			   verdict.level, verdict.problem);
-	else if (!bk_note_verdict(v->repo, v->request->id, v->request->level, problem, err) ||
-			 !bk_note_read(v->repo, v->request->id, &verdict, err))
+	else if (!bk_note_verdict(v->judge.repo, v->judge.request->id, v->judge.request->level, problem, err) ||
+			 !bk_note_read(v->judge.repo, v->judge.request->id, &verdict, err))
 		return false;
-	bk_common_report_backup(v->manifest, &verdict, v->host);
+	bk_common_report_backup(v->judge.manifest, &verdict, v->judge.host);
 	return true;
 }
