@@ -67,7 +67,7 @@ static bool store_list(Base *b, const char *stream,
 					   BkError *err);
 static bool write_pgmanifest(Base *b, BkWriter *writer, BkError *err);
 static bool write_contents(Base *b, BkWriter *writer, BkError *err);
-static bool write_files(const BkVolume *volume, BkWriter *writer,
+static bool write_files(const BkBaseVolume *volume, BkWriter *writer,
 						BkError *err);
 static bool store_recipe(Base *b, BkError *err);
 static bool wait_for_wal(Base *b, BkError *err);
@@ -198,7 +198,7 @@ plan(Base *b, BkError *err)
 		!bk_ground_list(&b->ground, folder, b->host, err))
 		return false;
 	limit = bk_volume_limit(bk_ground_size(&b->ground), b->request->jobs);
-	if (!bk_volume_add_tree(&b->set, "base", &(BkVolume) {.root = b->ground.data.root, .prefix = ""},
+	if (!bk_volume_add_tree(&b->set, "base", &(BkBaseVolume) {.root = b->ground.data.root, .prefix = ""},
 							&b->ground.data.tree, &b->config, limit, err) ||
 		!bk_volume_add_files(&b->set, "base", "", b->config.inside,
 							 b->config.inside_count, err) ||
@@ -208,7 +208,7 @@ plan(Base *b, BkError *err)
 	for (size_t i = 0; i < b->ground.space_count; i++)
 	{
 		const BkGroundSpace *space = &b->ground.spaces[i];
-		BkVolume	like = {.root = space->root, .prefix = space->prefix};
+		BkBaseVolume	like = {.root = space->root, .prefix = space->prefix};
 
 		if (!bk_volume_add_tree(&b->set, space->name, &like, &space->tree, NULL,
 								limit, err))
@@ -322,7 +322,7 @@ write_pgmanifest(Base *b, BkWriter *writer, BkError *err)
 
 	for (size_t i = 0; i < b->set.count && ok; i++)
 	{
-		const BkVolume *volume = &b->set.list[i];
+		const BkBaseVolume *volume = &b->set.list[i];
 
 		for (size_t j = 0; j < volume->count && ok && volume->prefix != NULL; j++)
 		{
@@ -356,7 +356,7 @@ write_contents(Base *b, BkWriter *writer, BkError *err)
 }
 
 static bool
-write_files(const BkVolume *volume, BkWriter *writer, BkError *err)
+write_files(const BkBaseVolume *volume, BkWriter *writer, BkError *err)
 {
 	for (size_t i = 0; i < volume->count; i++)
 	{

@@ -42,7 +42,7 @@ typedef struct Member
 	BkRepository *repo;
 	BkDataFileRules rules;
 	BkDataFile *file;
-	const BkVolume *volume;
+	const BkBaseVolume *volume;
 } Member;
 
 static bool begin(void *arg, void **own, BkError *err);
@@ -50,7 +50,7 @@ static bool write_volume(BkCrew *crew, void *own, size_t task, BkError *err);
 static void end(void *arg, void *own);
 static bool watch(void *arg, BkError *err);
 static void tell_wrong_pages(Work *work);
-static bool fill(Member *member, BkTarWriter *tar, BkVolume *volume,
+static bool fill(Member *member, BkTarWriter *tar, BkBaseVolume *volume,
 				 BkError *err);
 static bool add_memory(BkTarWriter *tar, BkVolumeFile *file, BkError *err);
 static bool add_file(Member *member, BkTarWriter *tar, BkVolumeFile *file,
@@ -124,7 +124,7 @@ write_volume(BkCrew *crew, void *own, size_t task, BkError *err)
 {
 	Member	   *member = own;
 	BkCopy	   *copy = member->work->copy;
-	BkVolume   *volume = &copy->set->list[task];
+	BkBaseVolume   *volume = &copy->set->list[task];
 	BkObjectSpec spec = bk_making_spec(copy->making);
 	BkWriter   *writer;
 	BkTarWriter *tar;
@@ -189,7 +189,7 @@ tell_wrong_pages(Work *work)
 }
 
 static bool
-fill(Member *member, BkTarWriter *tar, BkVolume *volume, BkError *err)
+fill(Member *member, BkTarWriter *tar, BkBaseVolume *volume, BkError *err)
 {
 	for (size_t i = 0; i < volume->count; i++)
 	{

@@ -18,7 +18,7 @@ static void add_tablespaces(BkBuf *text, const BkPhysicalRecipe *recipe);
 static void add_volumes(BkBuf *text, const BkPhysicalRecipe *recipe,
 						const char *name, const char *target);
 static void add_end(BkBuf *text, const BkPhysicalRecipe *recipe);
-static bool is_of(const BkVolume *volume, const char *name);
+static bool is_of(const BkBaseVolume *volume, const char *name);
 
 char *
 bk_physical_recipe_text(const BkPhysicalRecipe *recipe)
@@ -162,7 +162,7 @@ add_end(BkBuf *text, const BkPhysicalRecipe *recipe)
 }
 
 static bool
-is_of(const BkVolume *volume, const char *name)
+is_of(const BkBaseVolume *volume, const char *name)
 {
 	size_t		len = strlen(name);
 

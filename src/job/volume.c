@@ -17,12 +17,12 @@
 #define VOLUME_MIN			((uint64_t) 64 * 1024 * 1024)
 #define VOLUME_MAX			((uint64_t) 1024 * 1024 * 1024)
 
-static BkVolume *new_volume(BkVolumeSet *set, const char *name,
-							const BkVolume *like, BkVolumeFile *files,
+static BkBaseVolume *new_volume(BkVolumeSet *set, const char *name,
+							const BkBaseVolume *like, BkVolumeFile *files,
 							BkError *err);
 static bool make_room(BkVolumeSet *set, BkError *err);
 static unsigned next_number(const BkVolumeSet *set, const char *name);
-static void add_file(BkVolumeSet *set, BkVolume *volume,
+static void add_file(BkVolumeSet *set, BkBaseVolume *volume,
 					 const BkTreeEntry *entry);
 static int	compare_names(const void *a, const void *b);
 static int	compare_sizes(const void *a, const void *b);
@@ -41,13 +41,13 @@ bk_volume_limit(uint64_t total, int64_t jobs)
 
 /* Small files fill the array from its front, large ones from its back. */
 bool
-bk_volume_add_tree(BkVolumeSet *set, const char *name, const BkVolume *like,
+bk_volume_add_tree(BkVolumeSet *set, const char *name, const BkBaseVolume *like,
 				   const BkTree *tree, const BkConfig *config, uint64_t limit,
 				   BkError *err)
 {
 	BkVolumeFile *front = calloc(tree->count + 1, sizeof(BkVolumeFile));
 	BkVolumeFile *back = front + tree->count;
-	BkVolume   *volume = front == NULL ? NULL : new_volume(set, name, like, front, err);
+	BkBaseVolume   *volume = front == NULL ? NULL : new_volume(set, name, like, front, err);
 	size_t		open;
 
 	if (volume == NULL)
@@ -85,9 +85,9 @@ bool
 bk_volume_add_files(BkVolumeSet *set, const char *name, const char *prefix,
 					const BkConfigFile *files, size_t count, BkError *err)
 {
-	BkVolume	like = {.root = -1, .prefix = prefix};
+	BkBaseVolume	like = {.root = -1, .prefix = prefix};
 	BkVolumeFile *members;
-	BkVolume   *volume;
+	BkBaseVolume   *volume;
 
 	if (count == 0)
 		return true;
@@ -133,14 +133,14 @@ void
 bk_volume_sort_by_name(BkVolumeSet *set)
 {
 	if (set->count > 0)
-		qsort(set->list, set->count, sizeof(BkVolume), compare_names);
+		qsort(set->list, set->count, sizeof(BkBaseVolume), compare_names);
 }
 
 void
 bk_volume_sort_by_size(BkVolumeSet *set)
 {
 	if (set->count > 0)
-		qsort(set->list, set->count, sizeof(BkVolume), compare_sizes);
+		qsort(set->list, set->count, sizeof(BkBaseVolume), compare_sizes);
 }
 
 void
@@ -156,11 +156,11 @@ bk_volume_free(BkVolumeSet *set)
 }
 
 /* An empty volume, whose files begin there. */
-static BkVolume *
-new_volume(BkVolumeSet *set, const char *name, const BkVolume *like,
+static BkBaseVolume *
+new_volume(BkVolumeSet *set, const char *name, const BkBaseVolume *like,
 		   BkVolumeFile *files, BkError *err)
 {
-	BkVolume   *volume;
+	BkBaseVolume   *volume;
 
 	if (!make_room(set, err))
 		return NULL;
@@ -184,11 +184,11 @@ static bool
 make_room(BkVolumeSet *set, BkError *err)
 {
 	size_t		more = set->room == 0 ? 16 : 2 * set->room;
-	BkVolume   *larger;
+	BkBaseVolume   *larger;
 
 	if (set->count < set->room)
 		return true;
-	larger = realloc(set->list, more * sizeof(BkVolume));
+	larger = realloc(set->list, more * sizeof(BkBaseVolume));
 	if (larger == NULL)
 		return bk_error_memory(err);
 	set->list = larger;
@@ -209,7 +209,7 @@ next_number(const BkVolumeSet *set, const char *name)
 }
 
 static void
-add_file(BkVolumeSet *set, BkVolume *volume, const BkTreeEntry *entry)
+add_file(BkVolumeSet *set, BkBaseVolume *volume, const BkTreeEntry *entry)
 {
 	BkVolumeFile *file = &volume->files[volume->count++];
 
@@ -225,14 +225,14 @@ add_file(BkVolumeSet *set, BkVolume *volume, const BkTreeEntry *entry)
 static int
 compare_names(const void *a, const void *b)
 {
-	return strcmp(((const BkVolume *) a)->stream, ((const BkVolume *) b)->stream);
+	return strcmp(((const BkBaseVolume *) a)->stream, ((const BkBaseVolume *) b)->stream);
 }
 
 static int
 compare_sizes(const void *a, const void *b)
 {
-	uint64_t	x = ((const BkVolume *) a)->size;
-	uint64_t	y = ((const BkVolume *) b)->size;
+	uint64_t	x = ((const BkBaseVolume *) a)->size;
+	uint64_t	y = ((const BkBaseVolume *) b)->size;
 
 	return (x < y) - (x > y);
 }

@@ -34,7 +34,7 @@ typedef struct BkVolumeFile
 	char		sha256[BK_DIGEST_HEX_SIZE];
 } BkVolumeFile;
 
-typedef struct BkVolume
+typedef struct BkBaseVolume
 {
 	char		stream[BK_VOLUME_NAME_SIZE];	/* base.0001.tar */
 	int			root;			/* folder of the paths; borrowed */
@@ -45,11 +45,11 @@ typedef struct BkVolume
 	BkVolumeFile *shared;		/* that array, in the one that frees it */
 	uint64_t	size;			/* of all files, as expected */
 	BkJson	   *objects;		/* what it was stored in */
-} BkVolume;
+} BkBaseVolume;
 
 typedef struct BkVolumeSet
 {
-	BkVolume   *list;
+	BkBaseVolume   *list;
 	size_t		count;
 	size_t		room;			/* allocated */
 	uint64_t	size;
@@ -63,7 +63,7 @@ extern uint64_t bk_volume_limit(uint64_t total, int64_t jobs);
  * configuration replaces are left out (NULL: none).
  */
 extern bool bk_volume_add_tree(BkVolumeSet *set, const char *name,
-							   const BkVolume *like, const BkTree *tree,
+							   const BkBaseVolume *like, const BkTree *tree,
 							   const BkConfig *config, uint64_t limit,
 							   BkError *err);
 
