@@ -231,8 +231,6 @@ check_location(BkRecover *r, BkRecoverTablespace *tablespace, BkError *err)
 	const char *location = tablespace->location;
 	BkDestination *place = &tablespace->place;
 
-	if (!bk_destination_check_other(place, location, err))
-		return false;
 	if (is_inside(location, r->data.path) || is_inside(r->data.path, location))
 		return bk_error(err, BK_STATE_BAD_ARGUMENT,
 						"tablespace %u cannot be at \"%s\": data directory and tablespaces must not lie in each other",
@@ -244,6 +242,8 @@ check_location(BkRecover *r, BkRecoverTablespace *tablespace, BkError *err)
 							"tablespaces %u and %u cannot both be at \"%s\"",
 							other->oid, tablespace->oid, location);
 	}
+	if (!bk_destination_check_other(place, location, err))
+		return false;
 	if (!place->filled || (r->request.delta && bk_recover_links_to(r, tablespace)))
 		return true;
 	bk_error(err, BK_STATE_WRONG_STATE, "directory \"%s\" of tablespace %u is not empty",

@@ -290,8 +290,11 @@ look_inside(BkDestination *destination, int dir, BkError *err)
 	}
 	while ((entry = readdir(list)) != NULL)
 	{
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			destination->filled = true;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		destination->filled = true;
+		if (strncmp(entry->d_name, BK_FILE_TEMPORARY, strlen(BK_FILE_TEMPORARY)) != 0)
+			destination->foreign = true;
 	}
 	closedir(list);
 	return true;
@@ -310,7 +313,7 @@ check_filled(const BkDestination *destination, const char *system_identifier,
 	marked = strcmp(mark, system_identifier) == 0;
 	free(mark);
 	return check_stopped(destination, err) &&
-		(marked || same_cluster(destination, system_identifier, err));
+		(marked || !destination->foreign || same_cluster(destination, system_identifier, err));
 }
 
 /* As postmaster itself does (CreateLockFile in src/backend/utils/init/miscinit.c). */

@@ -27,6 +27,7 @@ typedef struct BkDestination
 	int			root;			/* open and locked, -1 until it is opened */
 	bool		exists;			/* was it there before? */
 	bool		filled;			/* was something in it? */
+	bool		foreign;		/* something that is no temporary of ours? */
 	bool		made;			/* have we made it? */
 } BkDestination;
 
