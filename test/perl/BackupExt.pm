@@ -160,6 +160,85 @@ sub program_fails
 	return like($err, $text, "$name: says why");
 }
 
+# --- recovery --------------------------------------------------------------
+
+# To be called before the first start: WAL goes into the repository.
+sub archive_wal
+{
+	my ($self) = @_;
+
+	$self->append_conf('postgresql.conf', sprintf <<'END', $self->url);
+wal_level = replica
+archive_mode = on
+archive_command = 'pg_backup_ext archive-push %%p --repo %s -D .'
+END
+	return;
+}
+
+# Ends the current segment and waits until it is in the repository.
+sub wait_archived
+{
+	my ($self) = @_;
+	my $file = $self->safe_psql('postgres',
+		"SELECT pg_walfile_name(pg_logical_emit_message(false, 'test', 'end'))");
+
+	$self->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	$self->poll_query_until('postgres',
+		"SELECT last_archived_wal >= '$file' FROM pg_stat_archiver")
+	  or die "$file was not archived";
+	return $file;
+}
+
+# Returns the id of a new base backup.
+sub base_backup
+{
+	my ($self) = @_;
+	my ($status, $out, $err) =
+	  $self->program('backup', '--kind', 'base', '-D', $self->data_dir, '--json');
+
+	die "no base backup: $err" if $status != 0;
+	my ($id) = $out =~ /"id":\s*"([^"]+-base-[^"]+)"/ or die "no id: $out";
+	return $id;
+}
+
+# A node whose data directory is not there yet: the place of a restore.
+sub to_be_restored
+{
+	my ($class, $name) = @_;
+	my $self = $class->new($name);
+
+	mkdir $self->basedir;
+	return $self;
+}
+
+# Restores what this server has backed up into another node, and returns what
+# the program said.
+sub restore_into
+{
+	my ($self, $other, @options) = @_;
+	my ($status, $out, $err) =
+	  $self->program('restore', '--to', $other->data_dir, @options);
+
+	die "no restore: $err" if $status != 0;
+	return $out . $err;
+}
+
+# Starts a restored node at its own port, and waits for the end of recovery.
+sub begin_restored
+{
+	my ($self) = @_;
+
+	$self->append_conf('postgresql.conf', sprintf <<'END', $self->port, $self->host);
+port = %s
+unix_socket_directories = '%s'
+listen_addresses = ''
+END
+	$self->start;
+	$self->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
+	  or die 'recovery does not end';
+	return;
+}
+
 # --- comparing -------------------------------------------------------------
 
 sub digest { return $_[0]->run_file($_[1], 'digest.sql'); }

@@ -1,0 +1,135 @@
+# Restores of a cluster to points in time: each target is reached, and one that
+# cannot be reached is refused before anything is written.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use BackupExt;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = BackupExt->new('original');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C', '--data-checksums' ]);
+$node->archive_wal;
+$node->begin;
+my $tablespace = PostgreSQL::Test::Utils::tempdir;
+$node->safe_psql('postgres', "CREATE TABLESPACE fast LOCATION '$tablespace'");
+$node->safe_psql('postgres', 'CREATE TABLE step (name text, at timestamptz DEFAULT clock_timestamp()) TABLESPACE fast');
+$node->safe_psql('postgres', 'CREATE UNLOGGED TABLE passing AS SELECT 1');
+my $before = now();
+sleep 1;
+
+sub now { return $node->safe_psql('postgres', q(SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"'))); }
+sub step { return $node->safe_psql('postgres', "INSERT INTO step VALUES ('$_[0]')"); }
+sub lsn { return $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()'); }
+
+step('backed up');
+my $id = $node->base_backup;
+sleep 1;
+step('marked');
+$node->safe_psql('postgres', q(SELECT backup_mark('release 7')));
+$node->safe_psql('postgres', q(SELECT pg_create_restore_point('by hand')));
+step('timed');
+my $time = now();
+sleep 1;
+step('at position');
+my $xid = $node->safe_psql('postgres', q(INSERT INTO step VALUES ('last one') RETURNING pg_current_xact_id()));
+my $lsn = lsn();
+step('too late');
+my $last = $node->wait_archived;
+
+# --- what is reached ---------------------------------------------------------
+
+my $count = 0;
+sub restored
+{
+	my ($expected, $name, @options) = @_;
+	my $other = BackupExt->to_be_restored('restored' . ++$count);
+	my $map = PostgreSQL::Test::Utils::tempdir;
+
+	$node->restore_into($other, '--tablespace-map', "$tablespace=$map/new", @options);
+	command_ok([ 'pg_verifybackup', '-n', $other->data_dir ], "$name: pg_verifybackup agrees");
+	$other->begin_restored;
+	is($other->safe_psql('postgres', 'SELECT string_agg(name, $$, $$ ORDER BY at) FROM step'),
+		$expected, "$name: has what it should");
+	return $other;
+}
+
+my $tree = BackupExt::tree($node->repository);
+my $full = restored('backed up, marked, timed, at position, last one, too late', 'the latest');
+is($full->safe_psql('postgres', 'SELECT count(*) FROM passing'), 0, 'unlogged tables are empty');
+command_ok([ 'pg_amcheck', '--all', '--install-missing', '--heapallindexed', '-h', $full->host, '-p', $full->port ],
+	'pg_amcheck finds nothing');
+like($full->safe_psql('postgres', 'SHOW backup_ext.fence'), qr/^restored from \Q$id\E at /, 'it has a fence');
+$full->sql_fails('SELECT backup_now()', '55000', 'restored from', 'a backup of the restored server');
+$full->safe_psql('postgres', 'SELECT pg_switch_wal()');
+is($full->safe_psql('postgres', 'SHOW archive_command'), '', 'it archives nothing');
+$full->stop;
+
+my $other = restored('backed up, marked, timed', 'a time', '--target-time', $time);
+$other->stop('immediate');
+$other = restored('backed up, marked', 'a mark', '--target-name', 'release 7');
+$other->stop('immediate');
+$other = restored('backed up, marked', 'a restore point that is no mark', $id, '--target-name', 'by hand');
+$other->stop('immediate');
+$other = restored('backed up, marked, timed, at position, last one', 'a position', '--target-lsn', $lsn);
+$other->stop('immediate');
+$other = restored('backed up, marked, timed, at position', 'before a transaction', $id, '--target-xid', $xid, '--target-exclusive');
+$other->stop('immediate');
+$other = restored('backed up', 'the end of the backup', '--target', 'immediate');
+$other->stop('immediate');
+is(BackupExt::tree($node->repository), $tree, 'none of them wrote into the repository');
+
+# --- what is refused ---------------------------------------------------------
+
+my $place = PostgreSQL::Test::Utils::tempdir . '/place';
+my @to = ('restore', '--to', $place, '--tablespace-map', "$tablespace=$place.ts");
+
+sub refused
+{
+	my ($name, $text, @options) = @_;
+	my ($status, $out, $err) = $node->program(@to, @options);
+
+	isnt($status, 0, "$name: refused");
+	like($err, $text, "$name: says why");
+	ok(!-e $place && !-e "$place.ts", "$name: nothing was written");
+	return;
+}
+
+refused('a time without a zone', qr/has no time zone.*In UTC it is "2026-11-21 10:00:00\+00"/s, '--target-time', '2026-11-21 10:00:00');
+refused('a time before all', qr/is before the end of the oldest good base backup.*was finished at/s, '--target-time', $before);
+refused('a time to come', qr/is behind the end of the archived WAL.*recovery is possible from \S+ \(\S+Z\) to/s, '--target-time', '2099-01-01 00:00:00Z');
+refused('a position to come', qr/is behind the end of the archived WAL.*on timeline 1/s, '--target-lsn', 'FF/0');
+refused('an unknown mark', qr/no restore point "release 8" is known.*Known are "release 7"/s, '--target-name', 'release 8');
+refused('a timeline that is not there', qr/no history of timeline 7/, '--target-timeline', '7');
+refused('another cluster', qr/no base backup of this cluster/, '--system-identifier', '1234567890');
+refused('a mapping of nothing', qr{has no tablespace at "/nowhere"}, '--tablespace-map', "/nowhere=$place.ts");
+@to = ('restore', '--to', $place);
+refused('a tablespace in use', qr{of tablespace \d+ is not empty.*--tablespace-map '\Q$tablespace\E=}s);
+refused('a tablespace in the data directory', qr/must not lie in each other/, '--tablespace-map', "$tablespace=$place/ts");
+@to = ('restore', '--to', $node->data_dir, '--tablespace-map', "$tablespace=$place.ts");
+refused('a directory in use', qr/is not empty.*--delta/s);
+refused('a running server', qr/a server may be running/, '--delta');
+@to = ('restore', '--to', $place, '--tablespace-map', "$tablespace=$place.ts");
+my ($segment) = glob($node->repository . "/wal/*/00000001/*/$last-*");
+rename($segment, "$segment.away") or die $!;
+refused('a gap', qr/behind the end|"$last" is missing/, '--target-lsn', lsn());
+rename("$segment.away", $segment) or die $!;
+like($node->program_ok([ @to, '--dry-run' ], 'a dry run'), qr/would restore backup \Q$id\E/, 'says what it would do');
+ok(!-e $place, 'and writes nothing');
+
+# --- where the library is not installed ---------------------------------------
+
+my $bin = PostgreSQL::Test::Utils::tempdir . '/bin';
+mkdir $bin or die $!;
+chomp(my $bindir = qx{pg_config --bindir});
+symlink("$bindir/postgres", "$bin/postgres") or die $!;
+my $bare = BackupExt->to_be_restored('bare');
+my $map = PostgreSQL::Test::Utils::tempdir;
+like($node->restore_into($bare, '--bindir', $bin, '--tablespace-map', "$tablespace=$map/new"),
+	qr/library "backup_ext" is not installed here/, 'a missing library is named');
+$bare->begin_restored;
+is($bare->safe_psql('postgres', 'SHOW shared_preload_libraries'), '', 'and is not loaded');
+$bare->stop('immediate');
+$node->stop('immediate');
+done_testing();
