@@ -50,6 +50,10 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     verified_at timestamptz,
     verified_level text,
     problem text,
+    timeline bigint,  -- this and the next are of a base backup
+    start_lsn pg_catalog.pg_lsn,
+    stop_lsn pg_catalog.pg_lsn,
+    corrupt_pages bigint,
     PRIMARY KEY (repository, id)
 );
 CREATE INDEX backup_catalogue_data_newest ON @extschema@.backup_catalogue_data
@@ -78,6 +82,10 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.stored_size IS 'bytes in the
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.verified_at IS 'when it was last verified';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.verified_level IS 'level of that verification';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.problem IS 'why it is bad';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.timeline IS 'timeline of a base backup';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.start_lsn IS 'where a recovery of a base backup begins';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.stop_lsn IS 'how far it must come at least';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
 
 CREATE TABLE @extschema@.backup_run_data (
     run bigint PRIMARY KEY,
@@ -183,6 +191,27 @@ COMMENT ON COLUMN @extschema@.backup_wal_range_data.first_gap IS 'first missing 
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.conflicts IS 'number of files with two different contents';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.last_archived_at IS 'when its newest segment was archived';
 
+CREATE TABLE @extschema@.backup_clone_data (
+    directory text PRIMARY KEY,
+    backup text,
+    target text,
+    timeline bigint,
+    port integer,
+    socket_directory text,
+    created_at timestamptz NOT NULL,
+    created_by text
+);
+COMMENT ON TABLE @extschema@.backup_clone_data IS
+'clones that were made and not dropped';
+COMMENT ON COLUMN @extschema@.backup_clone_data.directory IS 'data directory';
+COMMENT ON COLUMN @extschema@.backup_clone_data.backup IS 'id of the base backup that it began with';
+COMMENT ON COLUMN @extschema@.backup_clone_data.target IS 'how far it was recovered, in words';
+COMMENT ON COLUMN @extschema@.backup_clone_data.timeline IS 'timeline on which it was recovered';
+COMMENT ON COLUMN @extschema@.backup_clone_data.port IS 'port';
+COMMENT ON COLUMN @extschema@.backup_clone_data.socket_directory IS 'directory of its socket; none: it listens on localhost';
+COMMENT ON COLUMN @extschema@.backup_clone_data.created_at IS 'when it was made';
+COMMENT ON COLUMN @extschema@.backup_clone_data.created_by IS 'role that made it';
+
 -- functions that act
 
 CREATE FUNCTION @extschema@.backup_repository_create() RETURNS text
@@ -199,21 +228,43 @@ COMMENT ON FUNCTION @extschema@.backup_adopt(boolean) IS
 
 CREATE FUNCTION @extschema@.backup_now(
     kind text DEFAULT 'logical',
-    database text DEFAULT pg_catalog.current_database(),
+    database text DEFAULT NULL,
     content text DEFAULT 'all',
     label text DEFAULT NULL,
-    wait boolean DEFAULT true
+    wait boolean DEFAULT true,
+    checkpoint text DEFAULT 'fast'
 ) RETURNS text
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_now';
-COMMENT ON FUNCTION @extschema@.backup_now(text, text, text, text, boolean) IS
-'takes a backup of a database and returns its id; without waiting, returns the number of the run';
+COMMENT ON FUNCTION @extschema@.backup_now(text, text, text, text, boolean, text) IS
+'takes a backup, logical of a database (without a name: of this one) or base of the whole cluster, and returns its id; without waiting, returns the number of the run';
 
 CREATE FUNCTION @extschema@.backup_mark(name text) RETURNS pg_catalog.pg_lsn
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_mark';
 COMMENT ON FUNCTION @extschema@.backup_mark(text) IS
 'sets a named restore point, to which the cluster can be recovered later, and returns its position';
+
+CREATE FUNCTION @extschema@.backup_clone(
+    directory text,
+    target_time timestamptz DEFAULT NULL,
+    target_name text DEFAULT NULL,
+    target_lsn pg_catalog.pg_lsn DEFAULT NULL,
+    id text DEFAULT NULL,
+    target_timeline text DEFAULT NULL,
+    port integer DEFAULT NULL,
+    wait boolean DEFAULT true
+) RETURNS text
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_clone';
+COMMENT ON FUNCTION @extschema@.backup_clone(text, timestamptz, text, pg_catalog.pg_lsn, text, text, integer, boolean) IS
+'recovers the cluster as it was into a directory in backup_ext.clone_directory, starts it there, cut off from everything else, and returns how to connect';
+
+CREATE FUNCTION @extschema@.backup_clone_drop(directory text) RETURNS boolean
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_clone_drop';
+COMMENT ON FUNCTION @extschema@.backup_clone_drop(text) IS
+'stops a clone and removes its directory';
 
 CREATE FUNCTION @extschema@.backup_restore(
     id text,
@@ -353,6 +404,12 @@ AS 'MODULE_PATHNAME', 'bk_wal_state';
 COMMENT ON FUNCTION @extschema@.backup_wal_state(boolean, bigint, bigint) IS
 'how WAL archiving stands, from what the server sees and what the catalogue knows';
 
+CREATE FUNCTION @extschema@.backup_clone_is_running(directory text) RETURNS boolean
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'bk_clone_is_running';
+COMMENT ON FUNCTION @extschema@.backup_clone_is_running(text) IS
+'is a server at work in this directory of backup_ext.clone_directory?';
+
 CREATE FUNCTION @extschema@.backup_installed() RETURNS void
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_installed';
@@ -384,7 +441,7 @@ CREATE VIEW @extschema@.backup_run AS
 COMMENT ON VIEW @extschema@.backup_run IS
 'every attempt to do something, with its end';
 COMMENT ON COLUMN @extschema@.backup_run.run IS 'number of the run';
-COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, verify, restore, delete or check';
+COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, verify, restore, clone, clone_drop, delete or check';
 COMMENT ON COLUMN @extschema@.backup_run.kind IS 'kind of backup, for a backup';
 COMMENT ON COLUMN @extschema@.backup_run.database IS 'database to back up or to create';
 COMMENT ON COLUMN @extschema@.backup_run.backup_id IS 'backup that was made or used';
@@ -401,7 +458,7 @@ COMMENT ON COLUMN @extschema@.backup_run.detail IS 'detail of its error, for pg_
 COMMENT ON COLUMN @extschema@.backup_run.hint IS 'hint of its error, for pg_read_all_stats';
 
 CREATE VIEW @extschema@.backup_progress AS
-    SELECT s.run, s.verb, s.database, s.state, s.phase, s.object,
+    SELECT s.run, s.verb, s.kind, s.database, s.state, s.phase, s.object,
         s.bytes_done, s.bytes_total,
         CASE WHEN s.bytes_done OPERATOR(pg_catalog.<=) s.bytes_total
             THEN pg_catalog.round(100.0 OPERATOR(pg_catalog.*) s.bytes_done
@@ -414,6 +471,7 @@ COMMENT ON VIEW @extschema@.backup_progress IS
 'runs that are queued or running, as they are at this moment';
 COMMENT ON COLUMN @extschema@.backup_progress.run IS 'number of the run';
 COMMENT ON COLUMN @extschema@.backup_progress.verb IS 'what is being done';
+COMMENT ON COLUMN @extschema@.backup_progress.kind IS 'kind of backup, for a backup';
 COMMENT ON COLUMN @extschema@.backup_progress.database IS 'database to back up or to create';
 COMMENT ON COLUMN @extschema@.backup_progress.state IS 'queued or running';
 COMMENT ON COLUMN @extschema@.backup_progress.phase IS 'step of the work';
@@ -447,7 +505,8 @@ CREATE VIEW @extschema@.backup_catalogue AS
         d.server_version, d.compression, d.objects,
         d.verified_at, d.verified_level,
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.problem END AS problem,
-        d.label, d.system_identifier, d.seen_at
+        d.label, d.system_identifier, d.seen_at,
+        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages
     FROM @extschema@.backup_catalogue_data AS d;
 COMMENT ON VIEW @extschema@.backup_catalogue IS
 'backups as they were last seen, also those of repositories that were set before';
@@ -471,6 +530,10 @@ COMMENT ON COLUMN @extschema@.backup_catalogue.problem IS 'why it is bad, for pg
 COMMENT ON COLUMN @extschema@.backup_catalogue.label IS 'text of the user';
 COMMENT ON COLUMN @extschema@.backup_catalogue.system_identifier IS 'cluster that was backed up';
 COMMENT ON COLUMN @extschema@.backup_catalogue.seen_at IS 'when this row was last compared with the repository';
+COMMENT ON COLUMN @extschema@.backup_catalogue.timeline IS 'timeline of a base backup';
+COMMENT ON COLUMN @extschema@.backup_catalogue.start_lsn IS 'where a recovery of a base backup begins';
+COMMENT ON COLUMN @extschema@.backup_catalogue.stop_lsn IS 'how far it must come at least';
+COMMENT ON COLUMN @extschema@.backup_catalogue.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
 
 CREATE FUNCTION @extschema@.backup_list(
     database text DEFAULT NULL,
@@ -492,7 +555,11 @@ CREATE FUNCTION @extschema@.backup_list(
     verified_at timestamptz,
     verified_level text,
     problem text,
-    label text
+    label text,
+    timeline bigint,
+    start_lsn pg_catalog.pg_lsn,
+    stop_lsn pg_catalog.pg_lsn,
+    corrupt_pages bigint
 )
 LANGUAGE SQL STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -501,7 +568,7 @@ BEGIN ATOMIC
         round(c.plain_size::numeric / nullif(c.stored_size, 0), 2),
         (c.server_version / 10000)::text || '.' || (c.server_version % 10000)::text,
         c.compression, c.objects, c.verified_at, c.verified_level,
-        c.problem, c.label
+        c.problem, c.label, c.timeline, c.start_lsn, c.stop_lsn, c.corrupt_pages
     FROM @extschema@.backup_catalogue AS c
     WHERE c.current
         AND ($1 IS NULL OR c.database = $1)
@@ -595,16 +662,33 @@ COMMENT ON COLUMN @extschema@.backup_wal.counted_since IS 'since when the last f
 COMMENT ON COLUMN @extschema@.backup_wal.program_pid IS 'process id of the archiving program';
 COMMENT ON COLUMN @extschema@.backup_wal.gaps IS 'gaps in the archived WAL of this cluster, as last seen; NULL: not known';
 
+CREATE VIEW @extschema@.backup_clone_list AS
+    SELECT c.directory, @extschema@.backup_clone_is_running(c.directory) AS running,
+        c.target, c.timeline, c.backup, c.port, c.socket_directory,
+        c.created_at, c.created_by
+    FROM @extschema@.backup_clone_data AS c;
+COMMENT ON VIEW @extschema@.backup_clone_list IS
+'clones that were made and not dropped';
+COMMENT ON COLUMN @extschema@.backup_clone_list.directory IS 'data directory';
+COMMENT ON COLUMN @extschema@.backup_clone_list.running IS 'is a server at work there?';
+COMMENT ON COLUMN @extschema@.backup_clone_list.target IS 'how far it was recovered, in words';
+COMMENT ON COLUMN @extschema@.backup_clone_list.timeline IS 'timeline on which it was recovered';
+COMMENT ON COLUMN @extschema@.backup_clone_list.backup IS 'id of the base backup that it began with';
+COMMENT ON COLUMN @extschema@.backup_clone_list.port IS 'port';
+COMMENT ON COLUMN @extschema@.backup_clone_list.socket_directory IS 'directory of its socket; none: it listens on localhost';
+COMMENT ON COLUMN @extschema@.backup_clone_list.created_at IS 'when it was made';
+COMMENT ON COLUMN @extschema@.backup_clone_list.created_by IS 'role that made it';
+
 CREATE VIEW @extschema@.backup_status AS
     -- read once; an attempt that has just ended may not have its row yet
     WITH slot AS MATERIALIZED (
-        SELECT s.run, s.database, s.state, s.requested_at, s.finished_at, s.message
+        SELECT s.run, s.kind, s.database, s.state, s.requested_at, s.finished_at, s.message
         FROM @extschema@.backup_run_slots() AS s
         WHERE s.verb OPERATOR(pg_catalog.=) 'backup'
     ),
     -- a standby has only rows of them
     open AS MATERIALIZED (
-        SELECT r.database
+        SELECT r.kind, r.database
         FROM @extschema@.backup_run AS r
         WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.state IN ('queued', 'running')
     ),
@@ -616,7 +700,15 @@ CREATE VIEW @extschema@.backup_status AS
             pg_catalog.max(c.verified_at) AS verified_at
         FROM @extschema@.backup_catalogue AS c
         WHERE c.current AND c.database IS NOT NULL
+            -- of one that cannot be read only its name is known
+            AND (c.kind IS NOT NULL OR c.database OPERATOR(pg_catalog.<>) 'base'
+                OR EXISTS (SELECT FROM pg_catalog.pg_database AS d
+                           WHERE d.datname OPERATOR(pg_catalog.=) 'base'))
         GROUP BY c.database
+    ),
+    own AS MATERIALIZED (
+        SELECT i.system_identifier::text AS system_identifier
+        FROM pg_catalog.pg_control_system() AS i
     ),
     -- a database that was dropped matters as long as it has a backup; a name
     -- has another collation, and the indexes would not serve it
@@ -626,7 +718,7 @@ CREATE VIEW @extschema@.backup_status AS
         SELECT d.datname::text COLLATE pg_catalog."default"
         FROM pg_catalog.pg_database AS d
     )
-    SELECT n.database,
+    SELECT n.database AS subject, n.database,
         CASE
             WHEN b.state OPERATOR(pg_catalog.=) 'bad' THEN 'critical'
             WHEN g.id IS NULL THEN 'critical'
@@ -727,15 +819,127 @@ CREATE VIEW @extschema@.backup_status AS
         ) AS f ON true
     WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL
     UNION ALL
-    SELECT 'WAL archiving', w.state, w.reason,
+    -- the base backups of this cluster; a repository can have those of others
+    SELECT 'base backups', NULL,
+        CASE
+            WHEN b.state OPERATOR(pg_catalog.=) 'bad' THEN 'critical'
+            WHEN g.id IS NULL THEN 'critical'
+            WHEN e.state IN ('failed', 'canceled') THEN 'warning'
+            ELSE 'ok'
+        END,
+        CASE
+            WHEN b.state OPERATOR(pg_catalog.=) 'bad'
+                THEN pg_catalog.concat('The newest base backup ', b.id, ' is bad.')
+            WHEN g.id IS NULL THEN 'There is no good base backup of this cluster.'
+            WHEN e.state IN ('failed', 'canceled')
+                THEN pg_catalog.concat('The last attempt, run ', e.run, ', has ',
+                    CASE WHEN e.state OPERATOR(pg_catalog.=) 'failed' THEN 'failed.' ELSE 'been canceled.' END)
+            ELSE 'The last attempt made a good base backup.'
+        END,
+        g.finished_at, pg_catalog.now() OPERATOR(pg_catalog.-) g.finished_at, g.id,
+        a.requested_at, f.finished_at, f.message,
+        t.plain_size, t.stored_size, t.backups, t.verified_at,
+        EXISTS (SELECT FROM open AS o WHERE o.kind OPERATOR(pg_catalog.=) 'base')
+    FROM (
+            SELECT pg_catalog.count(*) AS backups,
+                pg_catalog.sum(c.plain_size)::bigint AS plain_size,
+                pg_catalog.sum(c.stored_size)::bigint AS stored_size,
+                pg_catalog.max(c.verified_at) AS verified_at
+            FROM @extschema@.backup_catalogue AS c, own
+            WHERE c.current AND c.database IS NULL
+                AND c.kind OPERATOR(pg_catalog.=) 'base'
+                AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+        ) AS t
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.finished_at
+            FROM @extschema@.backup_catalogue AS c, own
+            WHERE c.current AND c.database IS NULL
+                AND c.kind OPERATOR(pg_catalog.=) 'base'
+                AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+                AND c.state OPERATOR(pg_catalog.=) 'good'
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS g ON true
+        LEFT JOIN LATERAL (
+            (SELECT c.id, c.state, c.started_at
+             FROM @extschema@.backup_catalogue AS c, own
+             WHERE c.current AND c.database IS NULL
+                AND c.kind OPERATOR(pg_catalog.=) 'base'
+                AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+             LIMIT 1)
+            UNION ALL
+            (SELECT c.id, c.state, c.started_at
+             FROM @extschema@.backup_catalogue AS c
+             WHERE c.current AND c.database OPERATOR(pg_catalog.=) 'base'
+                AND c.kind IS NULL
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_database AS d
+                                WHERE d.datname OPERATOR(pg_catalog.=) 'base')
+             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+             LIMIT 1)
+            ORDER BY started_at DESC NULLS LAST
+            LIMIT 1
+        ) AS b ON true
+        LEFT JOIN LATERAL (
+            (SELECT r.requested_at
+             FROM @extschema@.backup_run_data AS r
+             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL
+                AND r.kind OPERATOR(pg_catalog.=) 'base'
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+            UNION ALL
+            SELECT s.requested_at
+            FROM slot AS s
+            WHERE s.kind OPERATOR(pg_catalog.=) 'base'
+            ORDER BY requested_at DESC
+            LIMIT 1
+        ) AS a ON true
+        LEFT JOIN LATERAL (
+            (SELECT r.run, r.state, r.requested_at
+             FROM @extschema@.backup_run_data AS r
+             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL
+                AND r.kind OPERATOR(pg_catalog.=) 'base'
+                AND r.state NOT IN ('queued', 'running')
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+            UNION ALL
+            SELECT s.run, s.state, s.requested_at
+            FROM slot AS s
+            WHERE s.kind OPERATOR(pg_catalog.=) 'base'
+                AND s.state NOT IN ('queued', 'running')
+            ORDER BY requested_at DESC
+            LIMIT 1
+        ) AS e ON true
+        LEFT JOIN LATERAL (
+            (SELECT r.requested_at, r.finished_at,
+                CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN r.message END AS message
+             FROM @extschema@.backup_run_data AS r
+             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL
+                AND r.kind OPERATOR(pg_catalog.=) 'base'
+                AND r.state IN ('failed', 'canceled')
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+            UNION ALL
+            SELECT s.requested_at, s.finished_at, s.message
+            FROM slot AS s
+            WHERE s.kind OPERATOR(pg_catalog.=) 'base'
+                AND s.state IN ('failed', 'canceled')
+            ORDER BY requested_at DESC
+            LIMIT 1
+        ) AS f ON true
+    WHERE t.backups OPERATOR(pg_catalog.>) 0 OR a.requested_at IS NOT NULL
+        OR b.id IS NOT NULL
+    UNION ALL
+    SELECT 'WAL archiving', NULL, w.state, w.reason,
         w.last_archived_at, pg_catalog.now() OPERATOR(pg_catalog.-) w.last_archived_at,
         w.last_archived_wal, NULL, w.last_failed_at, w.failure,
         NULL, NULL, NULL, NULL, w.waiting OPERATOR(pg_catalog.>) 0
     FROM @extschema@.backup_wal AS w
     WHERE w.state IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_status IS
-'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried, and one for WAL archiving';
-COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, or WAL archiving';
+'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried; one for the base backups, likewise, and one for WAL archiving';
+COMMENT ON COLUMN @extschema@.backup_status.subject IS 'what the row is about: a database, "base backups" or "WAL archiving"';
+COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, if it is about one';
 COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';
 COMMENT ON COLUMN @extschema@.backup_status.last_success_at IS 'when the newest good backup, of schema and data, was complete';
@@ -757,14 +961,18 @@ REVOKE ALL ON @extschema@.backup_repository_data, @extschema@.backup_catalogue_d
     @extschema@.backup_catalogue, @extschema@.backup_status,
     @extschema@.backup_mark_data, @extschema@.backup_mark_list,
     @extschema@.backup_wal_range_data, @extschema@.backup_wal_range,
-    @extschema@.backup_wal FROM PUBLIC;
+    @extschema@.backup_wal,
+    @extschema@.backup_clone_data, @extschema@.backup_clone_list FROM PUBLIC;
 REVOKE ALL ON SEQUENCE @extschema@.backup_run_number FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION
     @extschema@.backup_repository_create(),
     @extschema@.backup_adopt(boolean),
-    @extschema@.backup_now(text, text, text, text, boolean),
+    @extschema@.backup_now(text, text, text, text, boolean, text),
     @extschema@.backup_mark(text),
+    @extschema@.backup_clone(text, timestamptz, text, pg_catalog.pg_lsn, text, text, integer, boolean),
+    @extschema@.backup_clone_drop(text),
+    @extschema@.backup_clone_is_running(text),
     @extschema@.backup_list(text, text),
     @extschema@.backup_verify(text, text),
     @extschema@.backup_restore(text, text, boolean, boolean, boolean, boolean, boolean),
@@ -782,9 +990,10 @@ REVOKE ALL ON PROCEDURE @extschema@.backup_wait(bigint, interval) FROM PUBLIC;
 GRANT SELECT ON @extschema@.backup_run, @extschema@.backup_progress,
     @extschema@.backup_catalogue, @extschema@.backup_status,
     @extschema@.backup_mark_list, @extschema@.backup_wal_range,
-    @extschema@.backup_wal TO pg_monitor;
+    @extschema@.backup_wal, @extschema@.backup_clone_list TO pg_monitor;
 GRANT EXECUTE ON FUNCTION
     @extschema@.backup_list(text, text),
+    @extschema@.backup_clone_is_running(text),
     @extschema@.backup_run_slots(),
     @extschema@.backup_repository_is_current(text),
     @extschema@.backup_wal_state(boolean, bigint, bigint)

@@ -8,7 +8,9 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -83,22 +85,10 @@ bk_argument_word(FunctionCallInfo fcinfo, int number, const char *name,
 }
 
 char *
-bk_argument_kind(FunctionCallInfo fcinfo, int number)
-{
-	char	   *kind = bk_argument_text(fcinfo, number, "kind");
-
-	if (strcmp(kind, "logical") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this kind of backup is not supported"),
-				 errhint("The kind \"logical\" is supported.")));
-	return kind;
-}
-
-char *
 bk_argument_database(FunctionCallInfo fcinfo, int number, Oid *oid)
 {
-	char	   *name = bk_argument_text(fcinfo, number, "database");
+	char	   *name = PG_ARGISNULL(number) ? get_database_name(MyDatabaseId) :
+		text_to_cstring(PG_GETARG_TEXT_PP(number));
 	Relation	catalog = table_open(DatabaseRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;

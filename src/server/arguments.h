@@ -29,10 +29,10 @@ extern char *bk_argument_id(FunctionCallInfo fcinfo, int number);
 extern char *bk_argument_word(FunctionCallInfo fcinfo, int number,
 							  const char *name, const char *const *words);
 
-/* Returns the kind of a backup that can be made. */
-extern char *bk_argument_kind(FunctionCallInfo fcinfo, int number);
-
-/* Returns the name of a database that can be connected to, and its OID. */
+/*
+ * Returns the name of a database that can be connected to, and its OID; NULL
+ * stands for the one that it is called in.
+ */
 extern char *bk_argument_database(FunctionCallInfo fcinfo, int number, Oid *oid);
 
 /* Returns a name for a new database. */

@@ -112,7 +112,8 @@ static const char bk_sql_insert_backup[] =
 " label text, state text, started_at timestamptz, finished_at timestamptz,"
 " system_identifier text, server_version integer, compression text,"
 " objects bigint, plain_size bigint, stored_size bigint,"
-" verified_at timestamptz, verified_level text, problem text)"
+" verified_at timestamptz, verified_level text, problem text,"
+" timeline bigint, start_lsn pg_lsn, stop_lsn pg_lsn, corrupt_pages bigint)"
 " ON CONFLICT (repository, id) DO NOTHING";
 
 static const char bk_sql_replace_backup[] =
@@ -156,6 +157,22 @@ static const char bk_sql_put_wal_range[] =
 static const char bk_sql_remove_unseen_ranges[] =
 "DELETE FROM %s.backup_wal_range_data"
 " WHERE repository = $1 AND seen_at < $2";
+
+static const char bk_sql_put_clone[] =
+"INSERT INTO %s.backup_clone_data (directory, backup, target, timeline, port,"
+" socket_directory, created_at, created_by)"
+" SELECT e.directory, e.backup, e.target, e.timeline, e.port, e.socket_directory,"
+" pg_catalog.clock_timestamp(), $2"
+" FROM pg_catalog.jsonb_to_record($1)"
+" AS e (directory text, backup text, target text, timeline bigint, port integer,"
+" socket_directory text)"
+" ON CONFLICT (directory) DO UPDATE SET backup = excluded.backup,"
+" target = excluded.target, timeline = excluded.timeline, port = excluded.port,"
+" socket_directory = excluded.socket_directory, created_at = excluded.created_at,"
+" created_by = excluded.created_by";
+
+static const char bk_sql_remove_clone[] =
+"DELETE FROM %s.backup_clone_data WHERE directory = $1";
 
 static MemoryContext bk_catalogue_begin(void);
 static void bk_catalogue_commit(MemoryContext caller);
@@ -298,6 +315,29 @@ bk_catalogue_put_wal_range(const char *url, Jsonb *event)
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_catalogue_execute(bk_sql_put_wal_range, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_put_clone(Jsonb *event, const char *created_by)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
+	bk_values_add_text(&values, created_by);
+	bk_catalogue_execute(bk_sql_put_clone, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_remove_clone(const char *directory)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, directory);
+	bk_catalogue_execute(bk_sql_remove_clone, &values);
 	bk_catalogue_commit(caller);
 }
 

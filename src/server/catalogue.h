@@ -54,6 +54,12 @@ extern void bk_catalogue_put_mark(const char *url, Jsonb *event);
 /* Adds or replaces what is known of the WAL of one timeline by a "wal" event. */
 extern void bk_catalogue_put_wal_range(const char *url, Jsonb *event);
 
+/* Adds or replaces a clone by a "restored" event. */
+extern void bk_catalogue_put_clone(Jsonb *event, const char *created_by);
+
+/* Takes a clone out. */
+extern void bk_catalogue_remove_clone(const char *directory);
+
 /* Takes a backup out. */
 extern void bk_catalogue_remove_backup(const char *url, const char *id);
 

@@ -36,6 +36,8 @@ static void bk_event_wal(BkReport *report, Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
+static void bk_event_cloned(BkReport *report, Jsonb *event);
+static void bk_event_dropped(BkReport *report, Jsonb *event);
 static void bk_event_mark(BkReport *report, Jsonb *event);
 static void bk_event_notice(BkReport *report, Jsonb *event);
 static void bk_event_done(BkReport *report, Jsonb *event);
@@ -51,6 +53,7 @@ static const BkEventType bk_event_types[] =
 	{"check", bk_event_check},
 	{"restored", bk_event_restored},
 	{"deleted", bk_event_deleted},
+	{"dropped", bk_event_dropped},
 	{"mark", bk_event_mark},
 	{"notice", bk_event_notice},
 	{"done", bk_event_done},
@@ -243,12 +246,54 @@ bk_event_restored(BkReport *report, Jsonb *event)
 {
 	char	   *kept_as = bk_message_text(event, "kept_as");
 
+	if (strcmp(report->verb, "clone") == 0)
+	{
+		bk_event_cloned(report, event);
+		return;
+	}
 	bk_text_copy(report->result, sizeof(report->result),
 				 bk_message_needed_text(event, "database"));
 	if (kept_as != NULL)
 		bk_shared_add_notice(report->slot, false,
 							 psprintf("the replaced database is kept as \"%s\"", kept_as),
 							 NULL);
+}
+
+/* The clone runs, whatever happens to its row here. */
+static void
+bk_event_cloned(BkReport *report, Jsonb *event)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *host = bk_message_text(event, "socket_directory");
+	BkRun	   *run = palloc(sizeof(BkRun));
+	StringInfoData conninfo;
+	BkOutcome	outcome;
+
+	initStringInfo(&conninfo);
+	bk_request_conninfo_word(&conninfo, "host", host == NULL ? "localhost" : host);
+	bk_request_conninfo_word(&conninfo, "port",
+							 psprintf(INT64_FORMAT, bk_message_number(event, "port", 0)));
+	bk_text_copy(report->result, sizeof(report->result), conninfo.data);
+	bk_shared_read(report->slot, run);
+	PG_TRY();
+	{
+		bk_catalogue_put_clone(event, run->requested_by);
+	}
+	PG_CATCH();
+	{
+		bk_catalogue_catch(&outcome, context);
+		bk_shared_add_notice(report->slot, true,
+							 psprintf("the clone runs but is not in the catalogue: %s",
+									  outcome.message),
+							 "Remove it with backup_clone_drop() when it is no longer needed.");
+	}
+	PG_END_TRY();
+}
+
+static void
+bk_event_dropped(BkReport *report, Jsonb *event)
+{
+	bk_catalogue_remove_clone(bk_message_needed_text(event, "directory"));
 }
 
 static void

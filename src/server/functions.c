@@ -25,6 +25,11 @@ PG_FUNCTION_INFO_V1(bk_sync);
 PG_FUNCTION_INFO_V1(bk_cancel);
 
 static const char *const bk_contents[] = {"all", "schema", "data", NULL};
+static const char *const bk_kinds[] = {"logical", "base", NULL};
+static const char *const bk_checkpoints[] = {"fast", "spread", NULL};
+
+static void bk_now_logical(FunctionCallInfo fcinfo, BkRun *run);
+static void bk_now_base(FunctionCallInfo fcinfo, BkRun *run);
 
 Datum
 bk_repository_create(PG_FUNCTION_ARGS)
@@ -45,23 +50,50 @@ bk_adopt(PG_FUNCTION_ARGS)
 Datum
 bk_now(PG_FUNCTION_ARGS)
 {
-	Oid			oid;
-	char	   *kind = bk_argument_kind(fcinfo, 0);
-	char	   *database = bk_argument_database(fcinfo, 1, &oid);
-	char	   *content = bk_argument_word(fcinfo, 2, "content", bk_contents);
+	char	   *kind = bk_argument_word(fcinfo, 0, "kind", bk_kinds);
 	char	   *label = bk_argument_label(fcinfo, 3);
 	bool		wait = bk_argument_bool(fcinfo, 4, "wait");
 	BkRun	   *run = bk_request_new("backup");
 
 	bk_text_copy(run->kind, sizeof(run->kind), kind);
-	bk_text_copy(run->database, sizeof(run->database), database);
 	bk_request_add_text(run, "kind", kind);
-	bk_request_add_text(run, "database", database);
-	bk_request_add_number(run, "database_oid", oid);
-	bk_request_add_text(run, "content", content);
+	if (strcmp(kind, "base") == 0)
+		bk_now_base(fcinfo, run);
+	else
+		bk_now_logical(fcinfo, run);
 	if (label != NULL)
 		bk_request_add_text(run, "label", label);
 	PG_RETURN_TEXT_P(cstring_to_text(bk_call(run, wait)));
+}
+
+static void
+bk_now_logical(FunctionCallInfo fcinfo, BkRun *run)
+{
+	Oid			oid;
+	char	   *database = bk_argument_database(fcinfo, 1, &oid);
+	char	   *content = bk_argument_word(fcinfo, 2, "content", bk_contents);
+
+	bk_argument_word(fcinfo, 5, "checkpoint", bk_checkpoints);
+	bk_text_copy(run->database, sizeof(run->database), database);
+	bk_request_add_text(run, "database", database);
+	bk_request_add_number(run, "database_oid", oid);
+	bk_request_add_text(run, "content", content);
+}
+
+/* It has all of the cluster: nothing can be chosen from that. */
+static void
+bk_now_base(FunctionCallInfo fcinfo, BkRun *run)
+{
+	char	   *content = bk_argument_word(fcinfo, 2, "content", bk_contents);
+
+	if (!PG_ARGISNULL(1) || strcmp(content, "all") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a base backup has the whole cluster"),
+				 errhint("Leave out the argument \"%s\".",
+						 PG_ARGISNULL(1) ? "content" : "database")));
+	bk_request_add_text(run, "checkpoint",
+						bk_argument_word(fcinfo, 5, "checkpoint", bk_checkpoints));
 }
 
 Datum

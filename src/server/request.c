@@ -33,8 +33,6 @@ static void bk_request_text(StringInfo line, const char *name, const char *value
 static char *bk_request_utf8(const char *text);
 static char *bk_request_conninfo(void);
 static const char *bk_request_socket_directory(void);
-static void bk_request_conninfo_word(StringInfo conninfo, const char *keyword,
-									 const char *value);
 
 /*
  * YYYYMMDDTHHMMSSZ-NAME-RRRR, where NAME is made of letters, digits, "_", ".",
@@ -150,6 +148,10 @@ bk_request_line(const BkRun *run, const BkRepository *repository)
 		bk_request_text(&line, "compression", bk_setting_compression);
 		appendStringInfo(&line, ", \"lock_timeout\": %d, \"blocking_limit\": %d",
 						 bk_setting_lock_timeout, bk_setting_blocking_limit);
+		if (strcmp(run->kind, "base") == 0)
+			appendStringInfo(&line, ", \"rate_limit\": " INT64_FORMAT ", \"archive_timeout\": %d",
+							 (int64) bk_setting_rate_limit * 1024,
+							 bk_setting_archive_timeout);
 	}
 	appendStringInfo(&line, "%s}}\n", run->arguments);
 	return line.data;
@@ -240,7 +242,7 @@ bk_request_socket_directory(void)
 }
 
 /* Quotes a value as libpq wants it (libpq docs, "Connection Strings"). */
-static void
+void
 bk_request_conninfo_word(StringInfo conninfo, const char *keyword,
 						 const char *value)
 {

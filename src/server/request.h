@@ -7,6 +7,8 @@
 #ifndef BK_SERVER_REQUEST_H
 #define BK_SERVER_REQUEST_H
 
+#include "lib/stringinfo.h"
+
 #include "server/catalogue.h"
 #include "server/shared.h"
 
@@ -27,6 +29,10 @@ extern void bk_request_add_number(BkRun *run, const char *name, int64 value);
 
 /* Adds an argument that is true or false. */
 extern void bk_request_add_bool(BkRun *run, const char *name, bool value);
+
+/* Adds a keyword and its value to a connection string. */
+extern void bk_request_conninfo_word(StringInfo conninfo, const char *keyword,
+									 const char *value);
 
 /* Returns the line to be sent to the program, with its line feed. */
 extern char *bk_request_line(const BkRun *run, const BkRepository *repository);

@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "miscadmin.h"
 #include "utils/guc.h"
 
@@ -24,6 +26,9 @@ int			bk_setting_max_runs = 4;
 int			bk_setting_lock_timeout;
 int			bk_setting_blocking_limit;
 int			bk_setting_archive_jobs;
+int			bk_setting_rate_limit;
+int			bk_setting_archive_timeout;
+char	   *bk_setting_clone_directory;
 
 /* The codecs and their highest level; none has no level. */
 static const struct
@@ -44,6 +49,8 @@ static bool bk_settings_check_compression(char **value, void **extra,
 										  GucSource source);
 static bool bk_settings_check_conninfo(char **value, void **extra,
 									   GucSource source);
+static bool bk_settings_check_clone_directory(char **value, void **extra,
+											  GucSource source);
 
 void
 bk_settings_define(void)
@@ -95,6 +102,21 @@ bk_settings_define(void)
 							"Sets how many WAL files are archived at the same time.",
 							NULL, &bk_setting_archive_jobs, 2, 1, 64,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.rate_limit",
+							"Sets how much a base backup reads in a second.",
+							"Zero means as much as it can.",
+							&bk_setting_rate_limit, 0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.archive_timeout",
+							"Sets how long a base backup waits for its WAL to be archived.",
+							NULL, &bk_setting_archive_timeout, 60 * 1000, 1, BK_DAY_MS,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.clone_directory",
+							   "Sets the directory in which backup_clone() makes its clones.",
+							   "Empty means that no clones can be made.",
+							   &bk_setting_clone_directory, "",
+							   PGC_SIGHUP, 0,
+							   bk_settings_check_clone_directory, NULL, NULL);
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("backup_ext.max_runs",
 								"Sets how many runs work at the same time.",
@@ -182,4 +204,14 @@ bk_settings_check_conninfo(char **value, void **extra, GucSource source)
 		}
 	}
 	return true;
+}
+
+/* Whether it is there is looked at when it is needed. */
+static bool
+bk_settings_check_clone_directory(char **value, void **extra, GucSource source)
+{
+	if ((*value)[0] == '\0' || is_absolute_path(*value))
+		return true;
+	GUC_check_errdetail("The directory of clones is given as an absolute path.");
+	return false;
 }

@@ -18,6 +18,9 @@ extern int	bk_setting_max_runs;
 extern int	bk_setting_lock_timeout;	/* milliseconds */
 extern int	bk_setting_blocking_limit;	/* milliseconds; 0: never */
 extern int	bk_setting_archive_jobs;
+extern int	bk_setting_rate_limit;	/* kB per second; 0: none */
+extern int	bk_setting_archive_timeout; /* milliseconds */
+extern char *bk_setting_clone_directory;	/* empty: no clones */
 
 /*
  * Defines the settings and reserves their prefix. Those that need a restart

@@ -8,7 +8,8 @@ CREATE EXTENSION backup_ext;
 -- arguments must not be NULL, except where NULL means something
 SELECT backup_now(NULL);
 \echo :LAST_ERROR_SQLSTATE
-SELECT backup_now(database => NULL);
+SELECT backup_now(checkpoint => NULL);
+SELECT backup_now('base', checkpoint => NULL);
 SELECT backup_now(content => NULL);
 SELECT backup_now(wait => NULL);
 SELECT backup_restore(NULL, 'x');
@@ -29,9 +30,13 @@ SELECT backup_cancel(NULL);
 CALL backup_wait(NULL);
 
 -- kinds and contents
-SELECT backup_now('base');
+SELECT backup_now('incremental');
 \echo :LAST_ERROR_SQLSTATE
 SELECT backup_now(kind => '');
+SELECT backup_now('base', database => 'contrib_regression');
+\echo :LAST_ERROR_SQLSTATE
+SELECT backup_now('base', content => 'schema');
+SELECT backup_now('base', checkpoint => 'slow');
 SELECT backup_now(content => 'everything');
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM backup_verify('20261121T101500Z-app-7x2m', 'restored');
@@ -61,6 +66,38 @@ SELECT backup_mark('');
 SELECT backup_mark(repeat('x', 64));
 SELECT backup_mark(repeat('ä', 32));
 SELECT backup_mark(E'two\nlines');
+
+-- clones: nowhere but where it is allowed
+SELECT backup_clone(NULL);
+SELECT backup_clone('x', wait => NULL);
+ALTER SYSTEM SET backup_ext.clone_directory = 'relative';
+SELECT backup_clone('/etc');
+\echo :LAST_ERROR_SQLSTATE
+DO $$
+DECLARE
+    bad text;
+BEGIN
+    FOREACH bad IN ARRAY ARRAY['', '.', '..', '../x', 'a/b', '/nonexistent/clones', '/nonexistent/clones/',
+        '/nonexistent/clones/../x', '/nonexistent/clones/a/b', '/nonexistent/clonesx', '/x', '-D', '.x',
+        E'a\nb', 'a b', 'a''b', 'ä', repeat('x', 64)] LOOP
+        BEGIN
+            PERFORM backup_clone(bad);
+            RAISE WARNING 'accepted: %', bad;
+        EXCEPTION WHEN invalid_parameter_value THEN
+            IF SQLERRM <> 'invalid value for argument "directory"' THEN
+                RAISE WARNING '%: %', bad, SQLERRM;
+            END IF;
+        END;
+    END LOOP;
+END
+$$;
+SELECT backup_clone('x', target_time => now(), target_name => 'y');
+SELECT backup_clone('x', target_time => 'infinity');
+SELECT backup_clone('x', id => 'y');
+SELECT backup_clone('x', target_name => '');
+SELECT backup_clone('x', port => 0);
+SELECT backup_clone_drop('../x');
+SELECT backup_clone_is_running('/etc/x'), backup_clone_is_running('/nonexistent/clones/x');
 
 -- ids: anything that is not one is refused by every function
 CREATE TABLE bad_id (n int, id text);

@@ -46,7 +46,7 @@ CREATE ROLE regress_backup_monitor IN ROLE pg_monitor;
 CREATE ROLE regress_backup_operator;
 GRANT USAGE ON SCHEMA "Odd Name" TO regress_backup_plain, regress_backup_monitor,
     regress_backup_operator;
-GRANT EXECUTE ON FUNCTION "Odd Name".backup_now(text, text, text, text, boolean)
+GRANT EXECUTE ON FUNCTION "Odd Name".backup_now(text, text, text, text, boolean, text)
     TO regress_backup_operator;
 SELECT p.proname,
     has_function_privilege('regress_backup_plain', p.oid, 'EXECUTE') AS plain,

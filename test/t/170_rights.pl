@@ -40,7 +40,8 @@ CREATE ROLE watcher LOGIN IN ROLE pg_monitor;
 CREATE ROLE operator LOGIN;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO operator;
 GRANT EXECUTE ON PROCEDURE backup_wait TO operator;
-GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status TO operator;
+GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status,
+	backup_mark_list, backup_clone_list TO operator;
 END
 
 # Call => SQLSTATE for nobody special, for the watcher, and for the operator.
@@ -53,6 +54,10 @@ my @matrix = (
 	[ "SELECT * FROM backup_verify('$kept')", $denied, $denied, '' ],
 	[ "SELECT backup_restore('$kept', 'copy')", $denied, $denied, '' ],
 	[ "SELECT backup_delete('$kept')", $denied, $denied, '' ],
+	[ q(SELECT backup_mark('x')), $denied, $denied, '55000' ],
+	[ q(SELECT backup_clone('x')), $denied, $denied, $denied ],
+	[ q(SELECT backup_clone_drop('x')), $denied, $denied, $denied ],
+	[ q(SELECT backup_clone_is_running('/etc/x')), $denied, '', '' ],
 	[ 'SELECT backup_sync()', $denied, $denied, '' ],
 	[ 'SELECT * FROM backup_check()', $denied, $denied, '' ],
 	[ 'SELECT backup_cancel(1)', $denied, $denied, '' ],
@@ -64,8 +69,10 @@ my @matrix = (
 	[ 'SELECT * FROM backup_run', $denied, '', '' ],
 	[ 'SELECT * FROM backup_progress', $denied, '', '' ],
 	[ 'SELECT * FROM backup_catalogue', $denied, '', '' ],
+	[ 'SELECT * FROM backup_mark_list', $denied, '', '' ],
+	[ 'SELECT * FROM backup_clone_list', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
-for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data')
+for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
@@ -213,7 +220,7 @@ for my $role ($super, 'operator', 'watcher')
 	{
 		my @calls = (
 			'SELECT FROM backup_run', 'SELECT FROM backup_progress', 'SELECT FROM backup_catalogue',
-			'SELECT FROM backup_status', 'SELECT FROM backup_list()', 'SELECT FROM backup_run_slots()');
+			'SELECT FROM backup_status', 'SELECT FROM backup_mark_list', 'SELECT FROM backup_clone_list', 'SELECT FROM backup_list()', 'SELECT FROM backup_run_slots()');
 		push @calls, (
 			q(SELECT backup_now(database => 'postgres'::pg_catalog.name::pg_catalog.text)), 'SELECT backup_sync()',
 			'SELECT FROM backup_check()', "SELECT FROM backup_verify('$kept'::pg_catalog.text)", 'CALL backup_wait(1)',
@@ -301,7 +308,8 @@ my @texts = ("'; DROP TABLE canary; --", q("; DROP TABLE canary; --), '\\', q(\'
 	'20261121T101500Z-%zz-7x2m', '20261121T101500Z-a-7X2m', "20261121T101500Z-a-7x2m\n", $long, "20261121T101500Z-$long-7x2m");
 my $before = tree($repo);
 my %where = (
-	kind => [ 'SELECT backup_now(kind => %s)', '0A000' ],
+	kind => [ 'SELECT backup_now(kind => %s)', '22023' ],
+	checkpoint => [ 'SELECT backup_now(checkpoint => %s)', '22023' ],
 	database => [ 'SELECT backup_now(database => %s)', '3D000' ],
 	content => [ 'SELECT backup_now(content => %s)', '22023' ],
 	'id of verify' => [ 'SELECT backup_verify(%s)', '22023' ],
@@ -320,7 +328,7 @@ for my $argument (sort keys %where)
 		push @wrong, substr($text, 0, 40) . ' makes a long error' if length($err) > 2000;
 	}
 	is_deeply(\@wrong, [], scalar(@texts) . " odd texts as $argument: refused with $sqlstate");
-	$server->fails(sprintf($call, 'NULL'), '22004', qr/must not be null/, "NULL as $argument");
+	$server->fails(sprintf($call, 'NULL'), '22004', qr/must not be null/, "NULL as $argument") if $argument ne 'database';
 }
 is_deeply(tree($repo), $before, 'none of them has done anything');
 
