@@ -66,7 +66,7 @@ const BkArgument bk_arguments[] = {
 	.value_name = "NAME", .help = "database to back up"},
 	{.name = "database_oid", .agent = true, .type = BK_ARGUMENT_INT,
 	.offset = AT(database_oid), .max = UINT32_MAX, .commands = "backup"},
-	{.name = "kind", .option = "kind", .agent = true, .offset = AT(kind), .commands = "backup",
+	{.name = "kind", .option = "kind", .agent = true, .offset = AT(kind), .commands = "backup restore",
 	.value_name = "KIND", .help = "logical (one database) or base (the whole cluster) (logical)"},
 	{.name = "content", .option = "content", .agent = true, .offset = AT(content),
 		.commands = "backup",

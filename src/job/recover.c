@@ -18,6 +18,8 @@
 #include "repo/object.h"
 
 static bool is_base(const BkRequest *request, bool *base, BkError *err);
+static bool require_kind(const BkRequest *request, const BkManifest *manifest,
+						 BkError *err);
 static bool read_target(BkRecover *r, BkError *err);
 static bool make_plan(BkRecover *r, BkError *err);
 static void warn_of_others(const BkRecover *r);
@@ -121,6 +123,7 @@ is_base(const BkRequest *request, bool *base, BkError *err)
 {
 	BkRepository *repo;
 	BkManifest *manifest;
+	bool		ok;
 
 	*base = request->id == NULL && !request->globals;
 	if (*base || request->globals)
@@ -130,9 +133,29 @@ is_base(const BkRequest *request, bool *base, BkError *err)
 		return false;
 	manifest = bk_repository_manifest(repo, request->id, err);
 	*base = manifest != NULL && strcmp(manifest->kind, "base") == 0;
+	ok = manifest != NULL && require_kind(request, manifest, err);
 	bk_repository_close(repo);
 	bk_manifest_free(manifest);
-	return manifest != NULL;
+	return ok;
+}
+
+/*
+ * Who expects a database to be made must not get files written, perhaps with
+ * rights that were not given for that.
+ */
+static bool
+require_kind(const BkRequest *request, const BkManifest *manifest,
+			 BkError *err)
+{
+	if (request->kind == NULL || strcmp(request->kind, manifest->kind) == 0)
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE, "backup \"%s\" is a %s backup",
+			 manifest->id, manifest->kind);
+	if (strcmp(manifest->kind, "base") != 0)
+		return false;
+	bk_error_detail(err, "It has the files of the whole cluster, not a database.");
+	return bk_error_hint(err, "On the server's machine, run: pg_backup_ext restore %s --to=NEW_DATA_DIRECTORY --repo=URL, or look into it with backup_clone().",
+						 manifest->id);
 }
 
 /* A restore point that is known is as good as a position. */

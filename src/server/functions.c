@@ -124,6 +124,7 @@ bk_restore(PG_FUNCTION_ARGS)
 	bk_request_add_text(run, "id", id);
 	if (replace)
 		bk_ready_require_replaceable();
+	bk_request_add_text(run, "kind", "logical");
 	bk_request_add_text(run, "target", target);
 	bk_request_add_bool(run, "replace", replace);
 	bk_request_add_bool(run, "no_owner", no_owner);

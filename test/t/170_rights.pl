@@ -41,7 +41,7 @@ CREATE ROLE operator LOGIN;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO operator;
 GRANT EXECUTE ON PROCEDURE backup_wait TO operator;
 GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status,
-	backup_mark_list, backup_clone_list TO operator;
+	backup_mark_list, backup_clone_list, backup_wal, backup_wal_range TO operator;
 END
 
 # Call => SQLSTATE for nobody special, for the watcher, and for the operator.
@@ -71,8 +71,12 @@ my @matrix = (
 	[ 'SELECT * FROM backup_catalogue', $denied, '', '' ],
 	[ 'SELECT * FROM backup_mark_list', $denied, '', '' ],
 	[ 'SELECT * FROM backup_clone_list', $denied, '', '' ],
+	[ 'SELECT * FROM backup_wal', $denied, '', '' ],
+	[ 'SELECT * FROM backup_wal_range', $denied, '', '' ],
+	[ 'SELECT * FROM backup_wal_state(false, 0, 0)', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
-for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data')
+for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
+	'backup_wal_range_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
