@@ -332,6 +332,61 @@ sweepers_do_no_harm(void **state)
 	remove_folder(folder);
 }
 
+/* Between folders, never onto another file, and not without a file. */
+static void
+moves(void **state)
+{
+	char	   *folder = new_folder();
+	int			from = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	BkFileOutcome outcome;
+	BkError		err;
+	int			to;
+
+	(void) state;
+	assert_int_equal(mkdir(in_folder(folder, "there"), 0700), 0);
+	to = open(in_folder(folder, "there"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	write_file(in_folder(folder, "a"), "a", 1);
+	write_file(in_folder(folder, "b"), "b", 1);
+	assert_good(bk_file_move(from, "a", to, "c", &outcome, &err), &err);
+	assert_int_equal(outcome, BK_FILE_PUBLISHED);
+	assert_int_equal(access(in_folder(folder, "a"), F_OK), -1);
+	assert_int_equal(access(in_folder(folder, "there/c"), F_OK), 0);
+	assert_good(bk_file_move(from, "b", to, "c", &outcome, &err), &err);
+	assert_int_equal(outcome, BK_FILE_EXISTS);
+	assert_int_equal(access(in_folder(folder, "b"), F_OK), 0);
+	assert_false(bk_file_move(from, "a", to, "d", &outcome, &err));
+	assert_reason(&err, BK_STATE_MISSING_FILE, "could not rename \"a\" to \"d\"");
+	close(to);
+	close(from);
+	remove_folder(folder);
+}
+
+/* Only temporaries, and only of writers that are gone. */
+static void
+sweeps_a_folder(void **state)
+{
+	char	   *folder = new_folder();
+	int			root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	BkFileOutcome outcome;
+	BkError		err;
+	BkFile	   *file;
+
+	(void) state;
+	write_file(in_folder(folder, ".tmp-abcdefgh-name"), "x", 1);
+	write_file(in_folder(folder, "name.tmp"), "x", 1);
+	file = bk_file_create(root, "other", 0600, &err);
+	assert_non_null(file);
+	assert_good(bk_file_sweep_folder(root, &err), &err);
+	assert_int_equal(access(in_folder(folder, ".tmp-abcdefgh-name"), F_OK), -1);
+	assert_int_equal(access(in_folder(folder, "name.tmp"), F_OK), 0);
+	assert_good(bk_file_show(file, &outcome, &err), &err);
+	assert_int_equal(outcome, BK_FILE_PUBLISHED);
+	bk_file_close(file);
+	assert_int_equal(access(in_folder(folder, "other"), F_OK), 0);
+	close(root);
+	remove_folder(folder);
+}
+
 int
 main(void)
 {
@@ -343,6 +398,8 @@ main(void)
 		cmocka_unit_test(long_names_work),
 		cmocka_unit_test(close_removes_the_temporary),
 		cmocka_unit_test(sweepers_do_no_harm),
+		cmocka_unit_test(moves),
+		cmocka_unit_test(sweeps_a_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
