@@ -224,8 +224,8 @@ get_directly(Get *get, BkError *err)
 			bk_clock_monotonic_ms() - start + pause > limit)
 			return give_up(get, answer, err);
 		if (first)
-			bk_log(get->host, BK_LOG_WARNING, "trying again for %d seconds to get \"%s\": %s",
-				   (int) (limit / 1000), get->name.text, err->message);
+			bk_log(get->host, BK_LOG_WARNING, "trying again for %.1f seconds to get \"%s\": %s",
+				   (double) limit / 1000, get->name.text, err->message);
 		if (!wait_for(get, pause, err))
 			return false;
 		pause = pause * 2 > WAIT_LONGEST ? WAIT_LONGEST : pause * 2;
