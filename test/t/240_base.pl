@@ -37,7 +37,11 @@ archive_library = 'backup_ext'
 hba_file = '$etc/hba.conf'
 include '$etc/extra.conf'
 END
-$node->restart;
+my $wal_place = "$base/wal";
+$node->stop;
+rename "$data/pg_wal", $wal_place or die $!;
+symlink $wal_place, "$data/pg_wal" or die $!;
+$node->start;
 my $space = "$base/space";
 mkdir $space;
 $node->safe_psql('postgres', <<"END");
@@ -166,9 +170,9 @@ like(verify('stored', $second), qr/^BAD  base\.0001\.tar\.001\S*: .*is damaged/m
 BackupExt::flip_byte($volume, 100);
 my $start_wal = $node->read_json("manifest/$second.json")->{start_wal};
 my ($wal) = glob sprintf('%s/wal/*/%.8s/%.16s/%s-*', $repo, $start_wal, $start_wal, $start_wal);
-rename $wal, "$base/wal" or die $!;
+rename $wal, "$base/segment" or die $!;
 like(verify('stored', $second), qr/^BAD  WAL: WAL segment $start_wal is missing/m, 'so is missing WAL');
-rename "$base/wal", $wal or die $!;
+rename "$base/segment", $wal or die $!;
 is(verify('readable', $second), '', 'with all of it the backup is good again');
 
 # --- what fails leaves nothing ----------------------------------------------
@@ -185,10 +189,10 @@ SKIP:
 unlink "$data/unreadable";
 
 command_ok([ 'pg_backup_ext', 'init', '--repo', "file://$base/moved", $node->connect_options ], 'another repository');
-foreach my $place ($data, $space)
+foreach my $place ($data, $space, $wal_place)
 {
 	rename "$base/moved", "$place/moved" or die $!;
-	refused([ @base, '--repo', "file://$place/moved" ], qr/lies within the cluster that it shall back up.*is in "\Q$place\E"/s,
+	refused([ @base, '--repo', "file://$place/moved" ], qr/is inside the (data directory|tablespace) "\Q$place\E"|lies within the cluster that it shall back up/,
 		'a repository that was moved into what it protects');
 	rename "$place/moved", "$base/moved" or die $!;
 }
