@@ -56,6 +56,7 @@ static bool posix_remove(BkStorage *storage, const char *key, BkError *err);
 static bool posix_sweep(BkStorage *storage, const char *prefix, BkError *err);
 static const char *posix_describe(BkStorage *storage);
 static void posix_close(BkStorage *storage);
+static bool is_in_place(const Posix *store, BkError *err);
 static bool reader_read(BkReader *reader, void *buf, size_t len, size_t *got,
 						BkError *err);
 static void reader_close(BkReader *reader);
@@ -109,7 +110,7 @@ posix_put(BkStorage *storage, const char *key, BkWriter **writer,
 {
 	Posix	   *store = (Posix *) storage;
 
-	if (!bk_storage_check_key(key, err))
+	if (!bk_storage_check_key(key, err) || !is_in_place(store, err))
 		return false;
 	*writer = bk_put_open(store->root, store->path, &store->folder, key, err);
 	return *writer != NULL;
@@ -121,7 +122,7 @@ posix_store(BkStorage *storage, const char *key, const void *data, size_t len,
 {
 	Posix	   *store = (Posix *) storage;
 
-	return bk_storage_check_key(key, err) &&
+	return bk_storage_check_key(key, err) && is_in_place(store, err) &&
 		bk_put_store(store->root, store->path, &store->folder, key, data, len, err);
 }
 
@@ -209,7 +210,7 @@ posix_sync(BkStorage *storage, const char *key, BkError *err)
 {
 	Posix	   *store = (Posix *) storage;
 
-	return bk_storage_check_key(key, err) &&
+	return bk_storage_check_key(key, err) && is_in_place(store, err) &&
 		bk_put_sync(store->root, store->path, key, err);
 }
 
@@ -276,6 +277,26 @@ posix_close(BkStorage *storage)
 	close(store->root);
 	free(store->path);
 	free(store);
+}
+
+/*
+ * Is our folder still the one that has its name? A handle may live for long,
+ * and what was unmounted or moved away meanwhile can be written to by it, but
+ * nobody would find that there.
+ */
+static bool
+is_in_place(const Posix *store, BkError *err)
+{
+	struct stat ours;
+	struct stat named;
+
+	if (fstat(store->root, &ours) != 0 || stat(store->path, &named) != 0)
+		return bk_error_errno(err, "could not stat directory \"%s\"", store->path);
+	if (ours.st_dev == named.st_dev && ours.st_ino == named.st_ino)
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE,
+			 "directory \"%s\" is another one than before", store->path);
+	return bk_error_detail(err, "It was moved away, or something was mounted or unmounted there.");
 }
 
 static bool
