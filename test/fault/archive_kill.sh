@@ -5,7 +5,7 @@
 # it makes it for the first, second, … time, until a run comes through. After
 # each kill the segment is pushed again: that must succeed, and leave exactly
 # one object, with the right bytes, and no temporary file. Another object, which
-# was there before, must stay as it is. Too slow for every day; run it with
+# was there before, must stay as it is. It needs strace; run it with
 #
 #   PG_CONFIG=… sh test/drop.sh sh test/fault/archive_kill.sh
 set -eu
