@@ -84,6 +84,12 @@ bk_command_is_archive(const BkCommand *command)
 }
 
 bool
+bk_command_is_restore(const BkCommand *command)
+{
+	return command->run == bk_job_archive_get;
+}
+
+bool
 bk_command_takes(const BkCommand *command, const BkArgument *argument)
 {
 	return command->run != NULL &&
@@ -127,7 +133,7 @@ bk_command_positional(const BkCommand *command, int place)
 int
 bk_command_status(const BkCommand *command, const BkError *err)
 {
-	if (command->run != bk_job_archive_get)
+	if (!bk_command_is_restore(command))
 		return err == NULL || bk_error_is(err, BK_STATE_BAD_ARGUMENT)
 			? STATUS_USAGE : EXIT_FAILURE;
 	if (err == NULL)

@@ -35,6 +35,12 @@ extern bool bk_command_is_agent(const BkCommand *command);
  */
 extern bool bk_command_is_archive(const BkCommand *command);
 
+/*
+ * Does a server call it to recover? Then no failure may look as if there were
+ * no more WAL, and none that can be avoided may end a standby.
+ */
+extern bool bk_command_is_restore(const BkCommand *command);
+
 /* Does the command take the argument? */
 extern bool bk_command_takes(const BkCommand *command,
 							 const BkArgument *argument);

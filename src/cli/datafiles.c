@@ -27,7 +27,13 @@ bk_datafiles_read(const char *directory, const BkCommand *command,
 	if (conf != NULL)
 		return take_settings(conf, command, given, request, err) &&
 			take_identity(bk_conf_data_directory(conf), request, err);
-	if (directory != NULL || !bk_error_is(err, BK_STATE_MISSING_FILE))
+	/*
+	 * A standby that was told where the WAL is gets it, whatever somebody is
+	 * just doing to its configuration.
+	 */
+	if (directory != NULL ||
+		(!bk_error_is(err, BK_STATE_MISSING_FILE) &&
+		 !(bk_command_is_restore(command) && request->repository != NULL)))
 		return false;
 	return take_identity(".", request, err);
 }

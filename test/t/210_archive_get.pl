@@ -309,4 +309,35 @@ BackupExt::write_file(ahead($copy) . '/lock', '');
 answers($middle, 0, qr/^$/, 'with leftovers of a process that was killed');
 is(-s $target, 1024 * 1024, 'they are not used');
 
+# --- across timelines (CASES P04) ---------------------------------------------------
+
+# A recovered server takes over, and archives what it goes on with.
+my $next = new_copy('next', 'recovery', '300ms');
+$next->append_conf('postgresql.conf', <<'END');
+archive_mode = on
+archive_command = 'pg_backup_ext archive-push %p'
+END
+$next->start;
+$next->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die;
+ok(IPC::Run::run([ 'pg_backup_ext', 'adopt', '-D', $next->data_dir ], '>', \my $adopted), 'it takes over');
+$next->safe_psql('postgres', 'INSERT INTO ledger SELECT i FROM generate_series(1, 1000) i');
+my $on_two = $next->safe_psql('postgres', 'SELECT pg_walfile_name(pg_switch_wal())');
+ok($next->poll_query_until('postgres', "SELECT last_archived_wal >= '$on_two' FROM pg_stat_archiver"), 'and archives');
+$all = rows($next);
+$next->stop;
+
+my $across = new_copy('across', 'recovery', '300ms');
+$across->start;
+ok($across->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), 'recovery goes across timelines');
+is(rows($across), $all, 'to the end of the newer one');
+$across->stop;
+my ($history) = glob("$repo/wal/$cluster/00000002/00000002.history-*");
+rename $history, $elsewhere;
+$across = new_copy('lost', 'recovery', '300ms');
+$across->start(fail_ok => 1);
+waits_until(sub { !-e $across->data_dir . '/postmaster.pid' }, 'without the history the server ends');
+$across->{_pid} = undef;
+like(slurp_file($across->logfile), qr/without its history recovery would take a wrong turn/, 'and says why');
+rename $elsewhere, $history;
+
 done_testing();
