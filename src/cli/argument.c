@@ -40,7 +40,7 @@ const BkArgument bk_arguments[] = {
 		.needed = "init adopt register mark backup list info verify restore clone cat delete archive-push archive-get wal",
 	.value_name = "URL", .help = "repository, such as file:///backup/main"},
 	{.name = "repository_id", .agent = true, .offset = AT(repository_id),
-	.commands = "adopt register mark backup list verify restore clone delete check archive-agent"},
+	.commands = "adopt register mark backup list verify restore clone delete check archive-agent clone-drop"},
 	{.name = "system_identifier", .option = "system-identifier", .agent = true,
 		.offset = AT(system_identifier), .commands = "*",
 	.value_name = "NUMBER", .help = "the cluster that is meant, where a repository has several"},

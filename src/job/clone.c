@@ -67,9 +67,15 @@ bk_job_clone_drop(const BkRequest *request, const BkHost *host, BkError *err)
 
 	if (!bk_common_need(request->directory, "directory", err))
 		return false;
-	ok = open_clone(&clone, request->directory, err) &&
-		bk_instance_stop(&instance, err) &&
-		remove_clone(&clone, host, err);
+	ok = open_clone(&clone, request->directory, err);
+	if (ok)
+		ok = bk_instance_stop(&instance, err) && remove_clone(&clone, host, err);
+	else if (bk_error_is(err, BK_STATE_MISSING_FILE) && !clone.exists)
+	{
+		/* Somebody was faster; then it is gone, as was asked. */
+		bk_log(host, BK_LOG_WARNING, "%s", err->message);
+		ok = true;
+	}
 	bk_destination_close(&clone);
 	if (!ok)
 		return false;
