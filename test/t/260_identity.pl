@@ -15,7 +15,12 @@ my $FENCED = qr/this server is fenced: it may not write into the repository/;
 
 my $node = BackupExt->new('original');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "wal_keep_size = 1GB\nwal_log_hints = on\n");
+$node->append_conf('postgresql.conf', <<'END');
+wal_keep_size = 1GB
+wal_log_hints = on
+archive_mode = on
+archive_library = 'backup_ext'
+END
 $node->begin;
 my $repository = $node->repository;
 my $identifier = $node->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()');
@@ -56,11 +61,9 @@ refused_copy($snapshot, 'a snapshot of the volume, started beside the original')
 writes($node, 'the original meanwhile');
 
 # A person may say that the copy takes over.
-$unstreamed->stop;
 $snapshot->start;
 like($snapshot->safe_psql('postgres', 'SELECT backup_adopt()'), qr/^\w{16}$/, 'a copy can be adopted');
 is_deeply([ how() ], [ 'adopted', 'created' ], 'that is written down');
-writes($snapshot, 'an adopted copy');
 $snapshot->stop;
 
 # --- a failover -------------------------------------------------------------
@@ -72,6 +75,13 @@ wait_for_how('streamed', 1);
 $node->wait_for_catchup($standby);
 is_deeply([ how() ], [ 'adopted', 'created', 'streamed' ], 'a standby registers itself while it streams');
 $standby->sql_fails('SELECT backup_now()', '55000', 'while the server is a standby', 'a standby itself does nothing');
+
+# One that was made of a backup is fenced, and can be adopted while it stands by.
+$standby->safe_psql('postgres', "ALTER SYSTEM SET backup_ext.fence = 'restored from $kept'");
+$standby->reload;
+my ($status, $out, $err) = run_program('adopt', '-D', $standby->data_dir);
+is($status, 0, 'a standby with a fence can be adopted') or diag($err);
+is($standby->safe_psql('postgres', 'SHOW backup_ext.fence'), '', 'which lifts it');
 $node->stop;
 $standby->promote;
 $standby->poll_query_until('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'launcher is running'));
@@ -94,6 +104,7 @@ writes($node, 'the old primary, rewound and promoted again');
 
 # --- a fence ----------------------------------------------------------------
 
+archives($node);
 $node->set('backup_ext.fence', "restored from $kept");
 $node->safe_psql('postgres', q(ALTER SYSTEM SET archive_command = ''));
 my $before = BackupExtFaults::tree($repository);
@@ -105,7 +116,7 @@ for my $sql ('SELECT backup_now()', "SELECT backup_delete('$kept', force => true
 is($node->safe_psql('postgres', "SELECT bool_and(ok) FROM backup_verify('$kept')"), 't', 'it can be read');
 is($node->safe_psql('postgres', "SELECT backup_restore('$kept', 'look')"), 'look', 'and restored from');
 $node->program_fails([ 'backup', '--database=postgres' ], qr/$FENCED/, 'the program sees the fence, too');
-my ($status, $out, $err) = run_program('delete', $kept, '--force', '-D', $node->data_dir);
+($status, $out, $err) = run_program('delete', $kept, '--force', '-D', $node->data_dir);
 like($err, qr/$FENCED/, 'also with -D');
 is_deeply(BackupExtFaults::tree($repository), $before, 'nothing is written');
 $node->safe_psql('postgres', 'SELECT backup_adopt()');
@@ -127,7 +138,28 @@ $node->reload;
 $node->poll_query_until('postgres', q(SELECT current_setting('backup_ext.fence') <> ''));
 $node->sql_fails('SELECT backup_adopt()', '55000', 'the fence is still up.*postgresql\.conf", line \d+.*Take it out there',
 	'a fence in another file');
+$node->append_conf('postgresql.conf', "backup_ext.fence = ''\n");
+$node->stop;
 
+# --- a cold copy in the place of the original --------------------------------
+
+# Nothing tells it from the original but what both have written.
+my $cold = copy_of($node, 'cold');
+$node->start;
+$node->safe_psql('postgres', 'CREATE TABLE first AS SELECT 1');
+writes($node, 'the original goes on');
+$node->stop;
+rename($node->data_dir, $node->basedir . '/away') or die $!;
+rename($cold->data_dir, $node->data_dir) or die $!;
+$node->append_conf('postgresql.conf', 'port = ' . $node->port . "\n");
+my %stored = %{ BackupExtFaults::tree("$repository/wal") };
+$node->start;
+$node->safe_psql('postgres', 'CREATE TABLE second AS SELECT 2; SELECT pg_switch_wal()');
+ok($node->poll_query_until('postgres', q(SELECT failure LIKE '23505%' FROM backup_wal)), 'a cold copy that was put back: a conflict is seen')
+  or diag($node->safe_psql('postgres', 'SELECT failure FROM backup_wal'));
+is($node->safe_psql('postgres', q(SELECT state FROM backup_status WHERE subject = 'WAL archiving')), 'critical', 'the status is critical');
+my %now = %{ BackupExtFaults::tree("$repository/wal") };
+is_deeply({ map { $_ => $now{$_} } keys %stored }, \%stored, 'what was archived stays as it was');
 $node->stop;
 done_testing();
 
@@ -138,6 +170,7 @@ sub writes
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my ($status, $id, $err) = $server->psql('postgres', q(SELECT backup_now(content => 'schema')));
 	is($err, '', "$name: it may write");
+	ok(archives($server), "$name: it archives");
 	return $id;
 }
 
@@ -159,9 +192,21 @@ sub refused_copy
 	is($copy->safe_psql('postgres', "SELECT bool_and(ok) FROM backup_verify('$kept')"), 't', "$name: it can read");
 	is($copy->safe_psql('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'repository accepts this cluster')),
 		'f', "$name: backup_check() says so");
+	my ($archived, $failed) = split /\|/, $copy->safe_psql('postgres', 'SELECT archived_count, failed_count FROM pg_stat_archiver');
+	$copy->safe_psql('postgres', 'CREATE TABLE lost AS SELECT 1; SELECT pg_switch_wal()');
+	ok($copy->poll_query_until('postgres', "SELECT failed_count > $failed FROM pg_stat_archiver"), "$name: it cannot archive");
+	is($copy->safe_psql('postgres', 'SELECT archived_count FROM pg_stat_archiver'), $archived, "$name: nothing at all");
 	is_deeply(BackupExtFaults::tree($repository), $before, "$name: the repository is as it was");
 	$copy->stop;
 	return;
+}
+
+# Has all WAL so far archived; false: in vain.
+sub archives
+{
+	my ($server) = @_;
+	my $wal = $server->safe_psql('postgres', 'SELECT pg_walfile_name(pg_switch_wal())');
+	return $server->poll_query_until('postgres', "SELECT last_archived_wal >= '$wal' FROM pg_stat_archiver");
 }
 
 # A copy of a stopped server, file by file, with a port of its own.
