@@ -124,6 +124,8 @@ FUZZ_SECONDS ?= 10
 VERSIONS ?= 17 18 19
 SCALE ?= 1
 ROUNDS ?= 1
+# What bench-physical measures; none: all
+PARTS ?=
 # TAP tests to run; none: all
 TESTS ?=
 CHECKS ?= lint unit unit-san fuzz clang regress tap
@@ -199,11 +201,14 @@ print-checks:
 
 bench: all
 	+@PG_CONFIG='$(PG_CONFIG)' SCALE=$(SCALE) ROUNDS=$(ROUNDS) sh test/bench.sh
+# Needs "make install" before it, since the server must find the program.
+bench-physical: all
+	+@PG_CONFIG='$(PG_CONFIG)' SCALE=$(SCALE) ROUNDS=$(ROUNDS) PARTS='$(PARTS)' sh test/bench_physical.sh
 
 demo:
 	+@PG_CONFIG='$(PG_CONFIG)' sh test/demo.sh
 
 .SECONDARY:
 .PHONY: FORCE lint unit unit-san fuzz build-tests clang regress tap installcheck versions \
-	check-versions check check-all print-checks bench demo install-program \
+	check-versions check check-all print-checks bench bench-physical demo install-program \
 	installdirs-program uninstall-program
