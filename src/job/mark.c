@@ -11,6 +11,7 @@
 #include "repo/mark.h"
 #include "source/database.h"
 
+static bool keep_bytes(BkPg *pg, BkError *err);
 static bool require_archiving(BkPg *pg, BkError *err);
 static bool set_mark(BkPg *pg, BkRepository *repo, const BkHost *host,
 					 BkMark *mark, char *lsn, BkError *err);
@@ -35,6 +36,7 @@ bk_job_mark(const BkRequest *request, const BkHost *host, BkError *err)
 		(position = bk_database_position(pg, err)) != NULL &&
 		bk_database_require_cluster(position, request->system_identifier, err) &&
 		require_archiving(pg, err) &&
+		keep_bytes(pg, err) &&
 		(repo = bk_common_open(request, err)) != NULL &&
 		bk_common_asker(request, position, &asker, err) &&
 		bk_writer_check(repo, &asker.server, err) &&
@@ -53,6 +55,16 @@ bk_job_mark(const BkRequest *request, const BkHost *host, BkError *err)
 	bk_pg_close(pg);
 	bk_repository_close(repo);
 	return ok;
+}
+
+/*
+ * A recovery looks for the very bytes of the name, and reads them from a file
+ * in UTF-8: so they must not be converted on their way into the WAL.
+ */
+static bool
+keep_bytes(BkPg *pg, BkError *err)
+{
+	return bk_pg_run(pg, "SET client_encoding = 'SQL_ASCII'", err);
 }
 
 /* Without an archive no recovery can ever get there. */
@@ -89,8 +101,9 @@ set_mark(BkPg *pg, BkRepository *repo, const BkHost *host, BkMark *mark,
 	mark->timeline = strtoll(bk_pg_field(rows, 0, 1), NULL, 10);
 	bk_pg_free(rows);
 	ok = bk_mark_put(repo, host, mark, err);
-	if (!ok && !bk_error_is(err, BK_STATE_DUP_OBJECT))
-		bk_error_detail(err, "The restore point is in the WAL at %s, but its name is not in the repository.",
-						mark->lsn);
-	return ok;
+	if (ok || bk_error_is(err, BK_STATE_DUP_OBJECT))
+		return ok;
+	bk_error_detail(err, "The restore point is in the WAL at %s, but its name is not in the repository.",
+					mark->lsn);
+	return bk_error_hint(err, "Use another name when you try again: a recovery stops at the first restore point of a name.");
 }

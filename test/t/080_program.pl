@@ -154,7 +154,7 @@ my @wrong = (
 	[ [ 'agent', '--json' ], qr/^pg_backup_ext: error: "agent" takes no arguments/m ],
 	[ ['list'], qr/^pg_backup_ext: error: argument "repository" is missing .*hint: Give it with --repo, /ms ],
 	[ [ 'backup', "--repo=$url" ], qr/argument "database" is missing .*hint: Give it with --database\.$/ms ],
-	[ [ 'restore', "--repo=$url", '--to=x' ], qr/argument "id" is missing .*hint: Give it with --id\.$/ms ],
+	[ [ 'verify', "--repo=$url" ], qr/argument "id" is missing .*hint: Give it with --id\.$/ms ],
 	[ [ 'restore', $id, "--repo=$url" ], qr/argument "target" is missing .*hint: Give it with --to\.$/ms ],
 	[ [ 'restore', $id, "--repo=$url", '--to=' ], qr/argument "target" is missing/ ],
 	[ [ 'list', "--repo=$url", '--jobs=many' ], qr/invalid value for argument "jobs": "many" .*It was given with --jobs\.$/ms ],
@@ -215,8 +215,6 @@ refused_setting([ 'backup', '-D', $data, '--jobs=2', '--database=x' ], 2,
 	qr/invalid value for argument "lock_timeout": "1 year"/, 'lock_timeout is read');
 refused_setting([ 'backup', '-D', $data, '--jobs=2', '--database=x', '--lock-timeout=60s' ], 1,
 	qr/connection to server on socket .* failed: No such file or directory/, 'so is the socket');
-refused_setting([ 'restore', $id, '-D', $data, '--jobs=2', '--to', "it's a=home", '--replace' ], 1,
-	qr/the home database "it's a=home" cannot be replaced \(SQLSTATE 55000\)/, 'the home database is known');
 
 rename("$data/postgresql.conf", "$data/away") or die $!;
 refused_setting([ 'list', '-D', $data ], 1,
@@ -268,6 +266,9 @@ unlike($out, qr/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/, 'nor those of a manif
 is($json->decode($out)->{database}{name}, "a\e[31m\x{9b}m", 'which is JSON all the same');
 ($status, $out, $err) = run_program([ 'restore', $long, '-D', $data, '--to', $target, '--json' ]);
 like($err, qr/error: database "copy\?\]0;x\?\?" already exists/, 'nor those in errors');
+
+refused_setting([ 'restore', $long, '-D', $data, '--to', "it's a=home", '--replace' ], 1,
+	qr/the home database "it's a=home" cannot be replaced \(SQLSTATE 55000\)/, 'the home database is known');
 
 # --- check ------------------------------------------------------------------
 

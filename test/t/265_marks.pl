@@ -38,6 +38,8 @@ my @files = glob("$repository/mark/*/*.json");
 is(scalar(@files), scalar(keys %names), 'each is a file of the repository');
 my ($found) = $node->safe_psql('postgres', "SELECT encode(pg_read_binary_file('pg_wal/' || pg_walfile_name('$lsn')), 'escape') LIKE '%before v2.3%'");
 is($found, 't', 'and is in the WAL');
+$found = $node->safe_psql('postgres', "SELECT position('\\xc3a974c3a9'::bytea IN pg_read_binary_file('pg_wal/' || pg_walfile_name('$lsn'))) > 0");
+is($found, 't', 'in the bytes that a recovery looks for, whatever the encoding');
 
 $node->sql_fails(q(SELECT backup_mark('before v2.3')), '42710', "mark \"before v2\\.3\" exists already.*It was set at .*, at $lsn",
 	'a name that is in use');
