@@ -39,6 +39,19 @@ static const struct
 	{"bad-no-database", "XX001", "name"},
 	{"bad-kind-type", "XX001", "kind"},
 	{"bad-deep", "XX001", "manifest/" ID ".json"},
+	{"good-base", NULL, NULL},
+	{"good-base-boundary", NULL, NULL},
+	{"bad-base-no-start", "XX001", "start_lsn"},
+	{"bad-base-order", "XX001", "invalid \"stop_lsn\""},
+	{"bad-base-other-wal", "XX001", "invalid \"stop_wal\""},
+	{"bad-base-other-timeline", "XX001", "invalid \"start_wal\""},
+	{"bad-base-wal-path", "XX001", "invalid \"start_wal\""},
+	{"bad-base-segment-size", "XX001", "invalid \"wal_segment_size\""},
+	{"bad-base-block-size", "XX001", "invalid \"block_size\""},
+	{"bad-base-no-checksums", "XX001", "invalid \"data_checksums\""},
+	{"bad-base-tablespace-twice", "XX001", "invalid \"tablespaces\""},
+	{"bad-base-tablespace-relative", "XX001", "invalid \"tablespaces\""},
+	{"bad-base-negative", "XX001", "invalid \"corrupt_pages\""},
 };
 
 static char *
