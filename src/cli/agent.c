@@ -73,7 +73,8 @@ bk_agent_run(const BkCommand *self, const char *bindir)
 	ok = read_request(&agent, &request, &err) &&
 		understand(&agent, request, &command, &arguments, &err) &&
 		command->run(&arguments, &host, &err);
-	bk_json_free(request);
+
+	/* The request stays: a thread that was given up may still look at it. */
 	if (!ok)
 	{
 		say_failed(&err);
