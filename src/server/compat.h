@@ -83,6 +83,13 @@
 #define BK_ARCHIVE_EXPLAIN(reason) ereport(LOG, (errmsg_internal("%s", (reason))))
 #endif
 
+/* 16 renamed this; numbers begin with 1 */
+#if PG_VERSION_NUM >= 160000
+#define BkLocalBackendStatus(number) pgstat_get_local_beentry_by_index(number)
+#else
+#define BkLocalBackendStatus(number) pgstat_fetch_stat_local_beentry(number)
+#endif
+
 /*
  * Is the client still there? The same in all versions, but libpq/libpq.h
  * includes the header of Kerberos, which an extension's build need not have.

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "server/archive_check.h"
 #include "server/arguments.h"
 #include "server/call.h"
 #include "server/column.h"
@@ -35,6 +36,8 @@ PG_FUNCTION_INFO_V1(bk_installed);
 
 static const char *const bk_levels[] = {"readable", "stored", NULL};
 
+static bool bk_check_conditions(ReturnSetInfo *result,
+								const BkCondition *condition);
 static void bk_check_run(ReturnSetInfo *result);
 static void bk_check_line(ReturnSetInfo *result, const char *name,
 						  const BkOutcome *outcome);
@@ -64,11 +67,23 @@ Datum
 bk_check(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const BkCondition *condition;
-	bool		ready = true;
+	bool		ready;
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (condition = bk_ready_conditions(); condition->name != NULL; condition++)
+	ready = bk_check_conditions(result, bk_ready_conditions());
+	bk_check_conditions(result, bk_archive_check_conditions());
+	if (ready)
+		bk_check_run(result);
+	return (Datum) 0;
+}
+
+/* Adds a line for each; returns whether those hold that are needed for a run. */
+static bool
+bk_check_conditions(ReturnSetInfo *result, const BkCondition *condition)
+{
+	bool		ready = true;
+
+	for (; condition->name != NULL; condition++)
 	{
 		BkOutcome	outcome;
 
@@ -77,9 +92,7 @@ bk_check(PG_FUNCTION_ARGS)
 			ready = false;
 		bk_check_line(result, condition->name, &outcome);
 	}
-	if (ready)
-		bk_check_run(result);
-	return (Datum) 0;
+	return ready;
 }
 
 /* Adds what the program finds; if it cannot look, that is a line too. */
@@ -90,6 +103,7 @@ bk_check_run(ReturnSetInfo *result)
 	BkOutcome	outcome;
 
 	bk_call_outcome(run, &outcome);
+	outcome.result[0] = '\0';
 	bk_check_line(result, "backup program works", &outcome);
 	bk_history_checks(run->run, result);
 }
@@ -99,7 +113,7 @@ bk_check_line(ReturnSetInfo *result, const char *name, const BkOutcome *outcome)
 {
 	Datum		values[4];
 	bool		nulls[4] = {0};
-	char	   *detail = NULL;
+	char	   *detail = pstrdup(outcome->result);
 
 	if (!outcome->ok)
 		detail = outcome->detail[0] == '\0' ? pstrdup(outcome->message) :
