@@ -7,7 +7,7 @@ make=$1
 shift
 
 # What depends on the server's version; the rest is tested on the host's.
-tests="test/t/000_smoke.pl test/t/010_story.pl test/t/020_every_object.pl test/t/090_readme.pl"
+tests="test/t/000_smoke.pl test/t/010_story.pl test/t/020_every_object.pl test/t/090_readme.pl test/t/220_archive_library.pl"
 work=$(mktemp -d "${TMPDIR:-/tmp}/backup_ext-versions-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
