@@ -283,7 +283,7 @@ require_agreement(const BkWalName *name, const BkWalFound *found,
 			 "WAL file \"%s\" is in the repository with other content", name->text);
 	bk_error_detail(err, "The SHA-256 of the file is %s; the repository has \"%s\".",
 					digest, found->key);
-	return bk_error_hint(err, "Two servers with the same history write into this repository. Find out which one is right, stop the other, and compare with: pg_backup_ext archive-get %s",
+	return bk_error_hint(err, "Two servers with the same history write into this repository. Find out which one is right, and stop the other. To look at what is stored: pg_backup_ext archive-get %s FILE",
 						 name->text);
 }
 
@@ -293,7 +293,7 @@ conflict(const char *name, const char *key, const char *other, BkError *err)
 	bk_error(err, BK_STATE_DUP_KEY,
 			 "WAL file \"%s\" is in the repository with two contents", name);
 	bk_error_detail(err, "There are \"%s\" and \"%s\".", key, other);
-	return bk_error_hint(err, "Find out which of them belongs to this history, and take the other one out of the repository.");
+	return bk_error_hint(err, "Find out which of them belongs to this history, and take the other one out of the repository. All conflicts are shown by: pg_backup_ext wal");
 }
 
 /*
