@@ -52,8 +52,8 @@ typedef struct Get
 	mode_t		mode;
 	char		data_directory[PATH_SIZE];	/* "": not known */
 	char		system_identifier[BK_CONTROL_IDENTIFIER_SIZE];
-	bool		recovers;		/* a server does, by itself or as a standby */
 	bool		standby;
+	bool		in_recovery;	/* a server asks, for its own pg_wal */
 	uint64_t	size;			/* of what was delivered */
 } Get;
 
@@ -68,6 +68,7 @@ static bool find_place(Get *get, BkError *err);
 static bool find_data_directory(Get *get);
 static bool is_data_directory(Get *get, const char *path);
 static bool has_file(const Get *get, const char *name);
+static bool is_pg_wal(const Get *get, const struct stat *folder);
 static bool get_file(Get *get, BkError *err);
 static bool get_directly(Get *get, BkError *err);
 static bool give_up(const Get *get, Answer answer, BkError *err);
@@ -123,7 +124,8 @@ find_place(Get *get, BkError *err)
 	if (find_data_directory(get))
 	{
 		get->standby = has_file(get, "standby.signal");
-		get->recovers = get->standby || has_file(get, "recovery.signal");
+		get->in_recovery = (get->standby || has_file(get, "recovery.signal")) &&
+			is_pg_wal(get, &status);
 	}
 	if (get->request->system_identifier != NULL)
 		snprintf(get->system_identifier, sizeof(get->system_identifier), "%s",
@@ -173,6 +175,17 @@ has_file(const Get *get, const char *name)
 	return access(path, F_OK) == 0;
 }
 
+static bool
+is_pg_wal(const Get *get, const struct stat *folder)
+{
+	char		path[PATH_SIZE + 64];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/pg_wal", get->data_directory);
+	return stat(path, &status) == 0 && status.st_dev == folder->st_dev &&
+		status.st_ino == folder->st_ino;
+}
+
 /* Take what was fetched ahead, or fetch it and let the next ones be fetched. */
 static bool
 get_file(Get *get, BkError *err)
@@ -191,14 +204,14 @@ get_file(Get *get, BkError *err)
 	};
 	bool		taken = false;
 
-	if (get->recovers && get->name.kind == BK_WAL_SEGMENT &&
+	if (get->in_recovery && get->name.kind == BK_WAL_SEGMENT &&
 		!bk_ahead_take(&ahead, &get->name, get->target, get->host, &taken, err))
 		return false;
 	if (taken)
 		return true;
 	if (!get_directly(get, err))
 		return false;
-	if (get->recovers)
+	if (get->in_recovery)
 		bk_ahead_go_on(&ahead, &get->name, get->size, get->host);
 	return true;
 }
