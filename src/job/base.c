@@ -404,7 +404,8 @@ static bool
 wait_for_wal(Base *b, BkError *err)
 {
 	BkWalWait	wait = {
-		.making = &b->making,
+		.host = b->host,
+		.repo = b->making.repo,
 		.pg = b->pg,
 		.cluster = b->cluster,
 		.segment_size = (uint32_t) fact(b, "wal_segment_size"),

@@ -13,9 +13,18 @@
 #include "job/common.h"
 #include "job/recover.h"
 #include "job/verbs.h"
+#include "job/walwait.h"
 #include "source/instance.h"
+#include "source/online.h"
 #include "source/uproot.h"
 
+/* How long a clone waits for what was written a moment ago. */
+#define RECENT_WAL_MS	15000
+
+static bool archive_recent(const BkRequest *request, const BkHost *host,
+						   BkError *err);
+static bool wait_for_recent(const BkRequest *request, const BkHost *host,
+							BkPg *pg, BkError *err);
 static bool check_tablespaces(const BkRecover *r, BkError *err);
 static bool start(BkRecover *r, BkError *err);
 static void report(const BkRecover *r);
@@ -41,6 +50,8 @@ bk_job_clone(const BkRequest *request, const BkHost *host, BkError *err)
 	restore.target = request->directory;
 	restore.clone = true;
 	restore.target_action = "promote";
+	if (!archive_recent(request, host, err))
+		return false;
 	ok = bk_recover_prepare(&r, &restore, host, err) && check_tablespaces(&r, err);
 	if (ok)
 	{
@@ -84,6 +95,53 @@ bk_job_clone_drop(const BkRequest *request, const BkHost *host, BkError *err)
 	host->record(host->ctx, "dropped", record);
 	bk_json_free(record);
 	return true;
+}
+
+/*
+ * A moment ago can be reached only if its WAL is archived, and on a quiet
+ * server the segment that has it may stay open for long. Where archiving
+ * fails, what is there may still be enough: the plan will tell.
+ */
+static bool
+archive_recent(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkPgTarget	target = bk_common_target(request, host, bk_common_maintenance_database(request));
+	BkPg	   *pg;
+	bool		ok;
+
+	if (request->system_identifier == NULL)
+		return true;
+	bk_progress(host, "archive", "", 0, 0);
+	pg = bk_pg_connect(&target, err);
+	ok = pg != NULL && wait_for_recent(request, host, pg, err);
+	bk_pg_close(pg);
+	if (ok || !bk_error_is(err, BK_STATE_WRONG_STATE))
+		return ok;
+	bk_log(host, BK_LOG_WARNING, "the newest WAL is not archived: %s", err->message);
+	return true;
+}
+
+static bool
+wait_for_recent(const BkRequest *request, const BkHost *host, BkPg *pg,
+				BkError *err)
+{
+	BkOnlinePoint last;
+	BkWalWait	wait = {
+		.host = host,
+		.pg = pg,
+		.cluster = request->system_identifier,
+		.start = &last,
+		.stop = &last,
+		.timeout = RECENT_WAL_MS,
+	};
+	bool		ok;
+
+	if (!bk_online_switch(pg, &last, &wait.segment_size, err))
+		return false;
+	wait.repo = bk_common_open(request, err);
+	ok = wait.repo != NULL && bk_walwait_run(&wait, err);
+	bk_repository_close(wait.repo);
+	return ok;
 }
 
 /*

@@ -1,6 +1,6 @@
 /*
  * walwait.c
- *	  Wait until the WAL of a base backup is in the repository.
+ *	  Wait until WAL that a server has written is in the repository.
  */
 #include "job/walwait.h"
 
@@ -19,7 +19,7 @@ static bool give_up(const BkWalWait *wait, const BkWalName *missing,
 bool
 bk_walwait_run(const BkWalWait *wait, BkError *err)
 {
-	const BkHost *host = wait->making->host;
+	const BkHost *host = wait->host;
 	struct timespec slice = {.tv_nsec = SLICE_NS};
 	int64_t		until = bk_clock_monotonic_ms() + wait->timeout;
 	BkWalName	first;
@@ -61,13 +61,13 @@ find(const BkWalWait *wait, uint64_t number, bool *found, BkWalName *name,
 
 	bk_wal_segment_name(wait->start->timeline, number, wait->segment_size, text);
 	if (!bk_wal_name_parse(text, name, err) ||
-		!bk_wal_find(wait->making->repo, wait->cluster, name, &object, err))
+		!bk_wal_find(wait->repo, wait->cluster, name, &object, err))
 		return false;
 	*found = object.state == BK_WAL_STORED;
 	if (object.state != BK_WAL_CONFLICT)
 		return true;
 	bk_error(err, BK_STATE_DUP_KEY, "WAL segment %s has two contents in the repository", text);
-	return bk_error_detail(err, "The backup cannot be restored without it. The two are \"%s\" and \"%s\".",
+	return bk_error_detail(err, "Nothing that needs it can be restored. The two are \"%s\" and \"%s\".",
 						   object.key, object.other_key);
 }
 
@@ -86,7 +86,7 @@ give_up(const BkWalWait *wait, const BkWalName *missing, uint64_t more,
 	bk_error(err, BK_STATE_WRONG_STATE,
 			 "WAL segment %s did not arrive in the repository within %lld s",
 			 missing->text, (long long) (wait->timeout / 1000));
-	bk_error_detail(err, "The backup needs it and %llu more after it. %s",
+	bk_error_detail(err, "It and %llu more after it are needed. %s",
 					(unsigned long long) more, says);
 	return bk_error_hint(err, "Look at the server's log and at backup_check() for why archiving fails; if it is only slow, raise backup_ext.archive_timeout.");
 }

@@ -1,17 +1,19 @@
 /*
  * walwait.h
- *	  Wait until the WAL of a base backup is in the repository.
+ *	  Wait until WAL that a server has written is in the repository.
  */
 #ifndef BK_JOB_WALWAIT_H
 #define BK_JOB_WALWAIT_H
 
-#include "job/making.h"
+#include "core/host.h"
+#include "repo/repository.h"
 #include "source/online.h"
 #include "source/pg.h"
 
 typedef struct BkWalWait
 {
-	const BkMaking *making;
+	const BkHost *host;
+	BkRepository *repo;
 	BkPg	   *pg;				/* asked about its archiver on failure */
 	const char *cluster;		/* system identifier */
 	uint32_t	segment_size;

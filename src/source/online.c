@@ -38,9 +38,17 @@ static const char start_sql[] =
 	"SELECT s.lsn::text, pg_walfile_name(s.lsn)"
 	" FROM pg_backup_start($1, $2::boolean) AS s(lsn)";
 
+/*
+ * What ends at the boundary of a segment is in the one before it; of the
+ * boundary itself not all versions say the same.
+ */
 static const char stop_sql[] =
-	"SELECT s.lsn::text, pg_walfile_name(s.lsn), s.labelfile"
+	"SELECT s.lsn::text, pg_walfile_name(s.lsn - 1), s.labelfile"
 	" FROM pg_backup_stop(wait_for_archive => false) s";
+
+static const char switch_sql[] =
+	"SELECT s.lsn::text, pg_walfile_name(s.lsn - 1), i.bytes_per_wal_segment"
+	" FROM pg_switch_wal() AS s(lsn), pg_control_init() AS i";
 
 static const char archiver_sql[] =
 	"SELECT CASE"
@@ -136,6 +144,19 @@ bk_online_stop(BkPg *pg, const BkOnlinePoint *start, BkOnlinePoint *stop,
 }
 
 bool
+bk_online_switch(BkPg *pg, BkOnlinePoint *last, uint32_t *segment_size,
+				 BkError *err)
+{
+	BkPgRows   *rows = bk_pg_query(pg, switch_sql, 0, NULL, err);
+	bool		ok = rows != NULL && read_point(rows, last, err);
+
+	if (ok)
+		*segment_size = (uint32_t) strtoul(bk_pg_field(rows, 0, 2), NULL, 10);
+	bk_pg_free(rows);
+	return ok;
+}
+
+bool
 bk_online_archiver(BkPg *pg, char *text, size_t size, BkError *err)
 {
 	char	   *value;
@@ -156,7 +177,7 @@ read_point(const BkPgRows *rows, BkOnlinePoint *point, BkError *err)
 
 	if (wal == NULL || !bk_lsn_parse(lsn, &point->lsn))
 		return bk_error(err, BK_STATE_SYSTEM,
-						"the server gave no position of the backup");
+						"the server gave no WAL position");
 	if (!bk_wal_name_parse(wal, &name, err))
 		return false;
 	point->timeline = name.timeline;

@@ -55,6 +55,14 @@ extern bool bk_online_stop(BkPg *pg, const BkOnlinePoint *start,
 						   BkOnlinePoint *stop, char **label, BkError *err);
 
 /*
+ * Let the server begin a new WAL segment, so that the one which has the
+ * present moment is archived. *last is the last one that is complete now;
+ * *segment_size is in bytes.
+ */
+extern bool bk_online_switch(BkPg *pg, BkOnlinePoint *last,
+							 uint32_t *segment_size, BkError *err);
+
+/*
  * What the archiver says of itself, as a sentence: its last failure if that
  * is later than its last success.
  */
