@@ -31,6 +31,7 @@ typedef struct Copy
 	size_t		count;
 	uint64_t	total;
 	atomic_uint_fast64_t done;
+	atomic_bool wrote;			/* any file */
 } Copy;
 
 /* One volume that is being written. */
@@ -88,7 +89,10 @@ bk_recover_copy(BkRecover *r, BkError *err)
 	bool		ok = plan_copy(&copy, err);
 
 	crew.tasks = copy.count;
-	ok = ok && bk_crew_run(&crew, err) && sync_all(r, err);
+	ok = ok && bk_crew_run(&crew, err);
+	/* What a restore has left that died before its sync counts as written. */
+	if (ok && (copy.wrote || r->data.marked))
+		ok = sync_all(r, err);
 	free(copy.volumes);
 	return ok;
 }
@@ -258,6 +262,8 @@ take_member(void *arg, const BkTarEntry *entry, BkExtractWhat *what,
 		*what = BK_EXTRACT_SKIP;
 	else
 		*what = member->r->data.filled ? BK_EXTRACT_REPLACE : BK_EXTRACT_NEW;
+	if (member->copy != NULL)
+		member->copy->wrote |= *what != BK_EXTRACT_SKIP;
 	member->next++;
 	return true;
 }

@@ -28,7 +28,7 @@ static bool fill_file(BkFile *file, const char *name, BkReader *reader,
 static bool check_path(const char *path, BkError *err);
 static bool check_parent(const char *path, BkError *err);
 static bool look_inside(BkDestination *destination, int dir, BkError *err);
-static bool check_filled(const BkDestination *destination,
+static bool check_filled(BkDestination *destination,
 						 const char *system_identifier, BkError *err);
 static bool check_stopped(const BkDestination *destination, BkError *err);
 static bool same_cluster(const BkDestination *destination,
@@ -100,12 +100,8 @@ bk_destination_open(BkDestination *destination, bool group, BkError *err)
 	const char *path = destination->path;
 	mode_t		mode = group ? 0750 : 0700;
 
-	if (!destination->exists)
-	{
-		if (mkdir(path, mode) != 0)
-			return bk_error_errno(err, "could not make directory \"%s\"", path);
-		destination->made = true;
-	}
+	if (!destination->exists && mkdir(path, mode) != 0)
+		return bk_error_errno(err, "could not make directory \"%s\"", path);
 	destination->root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (destination->root < 0)
 		return bk_error_errno(err, "could not open directory \"%s\"", path);
@@ -302,18 +298,17 @@ look_inside(BkDestination *destination, int dir, BkError *err)
 
 /* Only what is certainly a copy of this cluster may be written over. */
 static bool
-check_filled(const BkDestination *destination, const char *system_identifier,
+check_filled(BkDestination *destination, const char *system_identifier,
 			 BkError *err)
 {
 	char	   *mark = bk_destination_text(destination, BK_DESTINATION_MARK, err);
-	bool		marked;
 
 	if (mark == NULL)
 		return false;
-	marked = strcmp(mark, system_identifier) == 0;
+	destination->marked = strcmp(mark, system_identifier) == 0;
 	free(mark);
 	return check_stopped(destination, err) &&
-		(marked || !destination->foreign || same_cluster(destination, system_identifier, err));
+		(destination->marked || !destination->foreign || same_cluster(destination, system_identifier, err));
 }
 
 /* As postmaster itself does (CreateLockFile in src/backend/utils/init/miscinit.c). */

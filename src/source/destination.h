@@ -28,7 +28,7 @@ typedef struct BkDestination
 	bool		exists;			/* was it there before? */
 	bool		filled;			/* was something in it? */
 	bool		foreign;		/* something that is no temporary of ours? */
-	bool		made;			/* have we made it? */
+	bool		marked;			/* was a restore interrupted here? */
 } BkDestination;
 
 /*

@@ -21,7 +21,7 @@
 
 #define BUFFER_SIZE		BK_STREAM_BUFFER
 #define HOLE_SIZE		(64 * 1024)
-#define LARGE_SIZE		(1024 * 1024)	/* worth to be on its way to the disk */
+#define PUSH_SIZE		(8 * 1024 * 1024)	/* bytes to send on their way to the disk */
 
 static bool extract_member(BkTarReader *tar, const BkExtractSpec *spec,
 						   const BkTarEntry *entry, char *buf, BkError *err);
@@ -32,6 +32,7 @@ static int	create_file(const BkExtractSpec *spec, const BkTarEntry *entry,
 						bool replace, BkError *err);
 static bool fill(BkTarReader *tar, const BkExtractSpec *spec, char *buf,
 				 size_t *len, BkError *err);
+static int	put_dense(int fd, const char *buf, size_t len, off_t offset);
 static int	put(int fd, const char *buf, size_t len, off_t offset);
 static bool is_zero(const char *buf, size_t len);
 
@@ -171,31 +172,28 @@ write_file(BkTarReader *tar, const BkExtractSpec *spec,
 		   const BkTarEntry *entry, int fd, char *buf, BkError *err)
 {
 	uint64_t	done = 0;
+	uint64_t	pushed = 0;
 	size_t		len = 1;
 
 	while (len > 0)
 	{
 		if (!fill(tar, spec, buf, &len, err))
 			return false;
-		for (size_t at = 0; at < len; at += HOLE_SIZE)
-		{
-			size_t		piece = len - at < HOLE_SIZE ? len - at : HOLE_SIZE;
-
-			if (!is_zero(buf + at, piece) &&
-				put(fd, buf + at, piece, (off_t) (done + at)) != 0)
-				return bk_error_errno(err, "could not write file \"%s\"", entry->name);
-		}
+		if (put_dense(fd, buf, len, (off_t) done) != 0)
+			return bk_error_errno(err, "could not write file \"%s\"", entry->name);
 		done += len;
+		if (done - pushed >= PUSH_SIZE || (len == 0 && done >= PUSH_SIZE / 8))
+		{
+			(void) sync_file_range(fd, (off_t) pushed, 0, SYNC_FILE_RANGE_WRITE);
+			pushed = done;
+		}
 	}
 	if (done != entry->size)
 		return bk_error(err, BK_STATE_CORRUPT, "file \"%s\" of the backup is cut",
 						entry->name);
 	/* What ends in a hole gets its length here. */
-	if (ftruncate(fd, (off_t) done) != 0)
-		return bk_error_errno(err, "could not write file \"%s\"", entry->name);
-	if (done >= LARGE_SIZE)
-		(void) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	return true;
+	return ftruncate(fd, (off_t) done) == 0 ||
+		bk_error_errno(err, "could not write file \"%s\"", entry->name);
 }
 
 /* Read until the buffer is full or the member is at its end. */
@@ -213,6 +211,25 @@ fill(BkTarReader *tar, const BkExtractSpec *spec, char *buf, size_t *len,
 		*len += got;
 	}
 	return spec->tick(spec->arg, *len, err);
+}
+
+/* Write a buffer without its holes. */
+static int
+put_dense(int fd, const char *buf, size_t len, off_t offset)
+{
+	size_t		from = 0;
+
+	for (size_t at = 0; at < len; at += HOLE_SIZE)
+	{
+		size_t		piece = len - at < HOLE_SIZE ? len - at : HOLE_SIZE;
+
+		if (!is_zero(buf + at, piece))
+			continue;
+		if (put(fd, buf + from, at - from, offset + (off_t) from) != 0)
+			return -1;
+		from = at + piece;
+	}
+	return put(fd, buf + from, len - from, offset + (off_t) from);
 }
 
 static int
