@@ -11,6 +11,9 @@ use Test::More;
 my $node = BackupExt->new('original');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C', '--data-checksums' ]);
 $node->archive_wal;
+my $outside = PostgreSQL::Test::Utils::tempdir . '/hba.conf';
+BackupExt::write_file($outside, "# outside\n" . slurp_file($node->data_dir . '/pg_hba.conf'));
+$node->append_conf('postgresql.conf', "hba_file = '$outside'");
 $node->begin;
 my $tablespace = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('postgres', "CREATE TABLESPACE fast LOCATION '$tablespace'");
@@ -117,6 +120,21 @@ refused('a gap', qr/behind the end|"$last" is missing/, '--target-lsn', lsn());
 rename("$segment.away", $segment) or die $!;
 like($node->program_ok([ @to, '--dry-run' ], 'a dry run'), qr/would restore backup \Q$id\E/, 'says what it would do');
 ok(!-e $place, 'and writes nothing');
+
+# --- a standby, and configuration from outside ----------------------------------
+
+my $standby = BackupExt->to_be_restored('standby');
+my $config = PostgreSQL::Test::Utils::tempdir . '/config';
+my $standby_map = PostgreSQL::Test::Utils::tempdir;
+$node->restore_into($standby, '--standby', '--config-to', $config, '--tablespace-map', "$tablespace=$standby_map/new");
+like(slurp_file("$config$outside"), qr/^# outside/, 'files from outside the data directory are restored below a folder');
+like(slurp_file($standby->data_dir . '/pg_hba.conf'), qr/^# outside/, 'and in the data directory');
+$standby->append_conf('postgresql.conf', sprintf "port = %s\nunix_socket_directories = '%s'\nlisten_addresses = ''\n", $standby->port, $standby->host);
+$standby->start;
+$standby->poll_query_until('postgres', q(SELECT string_agg(name, $$, $$ ORDER BY at) LIKE '%too late' FROM step))
+  or die 'the standby does not follow';
+is($standby->safe_psql('postgres', q(SELECT pg_is_in_recovery(), current_setting('recovery_target_timeline'))), 't|latest', 'a standby stays one');
+$standby->stop('immediate');
 
 # --- where the library is not installed ---------------------------------------
 

@@ -110,7 +110,6 @@ $node->program_fails([ 'restore', '--to', $data, '--delta' ], qr/a server may be
 # --- timelines ------------------------------------------------------------------
 
 # The restored server becomes one that archives: a second timeline.
-$other->safe_psql('postgres', 'ALTER SYSTEM RESET archive_command');
 my ($status, $out, $err) = $other->program('adopt', '--repo', $node->url, '-D', $other->data_dir);
 is($status, 0, 'the restored server is adopted') or diag($err);
 $other->reload;
