@@ -13,6 +13,7 @@
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "server/archive_agent.h"
 #include "server/archive_stats.h"

@@ -256,12 +256,12 @@ bk_wal_state_judge(const BkWalState *state, const BkWalCatalogue *catalogue,
 	}
 	if (catalogue->conflicts > 0)
 	{
-		*reason = "The repository has WAL files with two different contents.";
+		*reason = "The repository had WAL files with two different contents when backup_sync() last looked.";
 		return "critical";
 	}
 	if (catalogue->gaps > 0)
 	{
-		*reason = "Segments are missing in the archived WAL.";
+		*reason = "Segments were missing in the archived WAL when backup_sync() last looked.";
 		return "critical";
 	}
 	return bk_wal_state_judge_facts(state, reason);
