@@ -100,6 +100,7 @@ sub same_files
 	return keys %$stored;
 }
 
+my $place = $node->repository;
 my $verdict = q(SELECT state || ': ' || reason FROM backup_status WHERE subject = 'WAL archiving');
 
 # --- a repository that is not there yet ---------------------------------------
@@ -131,6 +132,22 @@ is( $node->safe_psql('postgres',
 is( $node->safe_psql('postgres',
 		q(SELECT string_agg(check_name, ', ') FROM backup_check() WHERE NOT ok)), '', 'backup_check() finds nothing');
 
+# --- what the repository has, once it was looked at ----------------------------
+
+is($node->safe_psql('postgres', 'SELECT gaps IS NULL FROM backup_wal'), 't', 'gaps are not known at first');
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+is($node->safe_psql('postgres', q(SELECT timeline, segments >= 5, last_wal, gaps, conflicts FROM backup_wal_range)),
+	"1|t|$wal|0|0", 'a look at the repository shows its WAL');
+my $lost = stored($node)->{'000000010000000000000003'}[0];
+rename $lost, "$place.lost" or die $!;
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+is($node->safe_psql('postgres', 'SELECT gaps, first_gap FROM backup_wal_range'), '1|000000010000000000000003',
+	'a segment that is lost is a gap');
+like($node->safe_psql('postgres', $verdict), qr/^critical: Segments were missing/, 'and critical');
+rename "$place.lost", $lost or die $!;
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+is($node->safe_psql('postgres', $verdict), 'ok: WAL is archived.', 'and no more when it is back');
+
 # --- the program is killed, and told of new settings ---------------------------
 
 my $program = $node->safe_psql('postgres', 'SELECT program_pid FROM backup_wal');
@@ -145,7 +162,6 @@ like(stored($node)->{$wal}[0], qr/\.gz$/, 'is used');
 
 # --- the repository goes away and comes back -----------------------------------
 
-my $place = $node->repository;
 rename $place, "$place.away" or die $!;
 my $failed = switch_wal($node);
 answers('SELECT failure IS NOT NULL AND failed_count > 0 AND waiting > 0 FROM backup_wal', 't',
