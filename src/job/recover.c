@@ -27,7 +27,6 @@ static bool take_backup(BkRecover *r, BkError *err);
 static bool read_list(BkRecover *r, BkError *err);
 static bool check_names(const BkRecover *r, BkError *err);
 static bool check_server(BkRecover *r, BkError *err);
-static bool check_config(BkRecover *r, BkError *err);
 static bool check_space(const BkRecover *r, BkError *err);
 static bool put_manifest(BkRecover *r, BkError *err);
 static void report(const BkRecover *r);
@@ -65,7 +64,7 @@ bk_recover_prepare(BkRecover *r, const BkRequest *request, const BkHost *host,
 				   BkError *err)
 {
 	*r = (BkRecover) {.request = *request, .host = host};
-	r->data.root = r->config.root = -1;
+	r->data.root = -1;
 	return bk_common_need(request->target, "target", err) &&
 		bk_target_read(request, &r->target, err) &&
 		(r->repo = bk_common_open(request, err)) != NULL &&
@@ -76,7 +75,7 @@ bk_recover_prepare(BkRecover *r, const BkRequest *request, const BkHost *host,
 		read_list(r, err) &&
 		check_server(r, err) &&
 		bk_recover_check_places(r, err) &&
-		check_config(r, err) &&
+		bk_recover_check_config(r, err) &&
 		check_space(r, err) &&
 		bk_recover_check_libraries(r, err) &&
 		bk_recover_read_control(r, err);
@@ -89,7 +88,7 @@ bk_recover_write(BkRecover *r, BkError *err)
 
 	ok = bk_recover_open_places(r, err) &&
 		bk_recover_copy(r, err) &&
-		(r->config.path[0] == '\0' || bk_recover_copy_config(r, err)) &&
+		bk_recover_copy_config(r, err) &&
 		bk_recover_put_settings(r, err) &&
 		put_manifest(r, err) &&
 		bk_destination_put(&r->data, "backup_label", r->label.data, r->label.len, err) &&
@@ -106,7 +105,6 @@ bk_recover_free(BkRecover *r)
 	for (size_t i = 0; i < r->tablespace_count; i++)
 		bk_destination_close(&r->tablespaces[i].place);
 	free(r->tablespaces);
-	bk_destination_close(&r->config);
 	bk_destination_close(&r->data);
 	free(r->label.data);
 	free(r->control.data);
@@ -125,8 +123,9 @@ is_base(const BkRequest *request, bool *base, BkError *err)
 	BkManifest *manifest;
 	bool		ok;
 
-	*base = request->id == NULL && !request->globals;
-	if (*base || request->globals)
+	*base = request->id == NULL && !request->globals &&
+		(request->kind == NULL || strcmp(request->kind, "base") == 0);
+	if (*base || request->globals || request->id == NULL)
 		return true;
 	repo = bk_common_open(request, err);
 	if (repo == NULL)
@@ -329,18 +328,6 @@ check_server(BkRecover *r, BkError *err)
 			 r->manifest->id, major, program, strtol(number, NULL, 10));
 	return bk_error_hint(err, "Use the program that is installed with PostgreSQL %ld, or name that server's programs with --bindir.",
 						 major);
-}
-
-static bool
-check_config(BkRecover *r, BkError *err)
-{
-	if (r->request.config_to == NULL)
-		return true;
-	return (bk_destination_check_other(&r->config, r->request.config_to, err) &&
-			!r->config.filled) ||
-		(r->config.filled &&
-		 bk_error(err, BK_STATE_WRONG_STATE, "directory \"%s\" is not empty",
-				  r->request.config_to));
 }
 
 /* A warning only: files may have holes, and space may be found on the way. */

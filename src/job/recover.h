@@ -53,7 +53,6 @@ typedef struct BkRecover
 	bool		group;			/* may the group read the data directory? */
 
 	BkDestination data;
-	BkDestination config;		/* with config_to */
 	BkRecoverTablespace *tablespaces;
 	size_t		tablespace_count;
 
@@ -115,7 +114,11 @@ extern bool bk_recover_read_control(BkRecover *recover, BkError *err);
 /* Write all volumes of data, and sync them (recover_copy.c). */
 extern bool bk_recover_copy(BkRecover *recover, BkError *err);
 
-/* Write the files that were outside the data directory (recover_copy.c). */
+/*
+ * With config_to: check that the files from outside the data directory are
+ * not there already, and write them (recover_config.c).
+ */
+extern bool bk_recover_check_config(BkRecover *recover, BkError *err);
 extern bool bk_recover_copy_config(BkRecover *recover, BkError *err);
 
 /* Write the settings and the signal for recovery (recover_settings.c). */

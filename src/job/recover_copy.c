@@ -14,7 +14,6 @@
 
 #include "core/crew.h"
 #include "core/errand.h"
-#include "core/file.h"
 #include "job/common.h"
 #include "job/recover.h"
 #include "repo/object.h"
@@ -37,8 +36,8 @@ typedef struct Copy
 /* One volume that is being written. */
 typedef struct Member
 {
-	BkCrew	   *crew;			/* NULL in the main thread */
-	Copy	   *copy;
+	BkCrew	   *crew;
+	Copy	   *copy;			/* that counts, or NULL */
 	const BkRecover *r;
 	const BkVolume *volume;
 	int			root;
@@ -71,8 +70,6 @@ static bool take_control(BkRecover *r, BkTarReader *tar,
 						 const BkTarEntry *entry, BkError *err);
 static bool read_small(BkTarReader *tar, const BkTarEntry *entry,
 					   BkRecoverFile *file, BkError *err);
-static bool take_config(void *arg, const BkTarEntry *entry,
-						BkExtractWhat *what, BkError *err);
 
 bool
 bk_recover_copy(BkRecover *r, BkError *err)
@@ -127,21 +124,6 @@ bk_recover_read_control(BkRecover *r, BkError *err)
 	return bk_error(err, BK_STATE_CORRUPT,
 					"the control volume of backup \"%s\" has no %s", r->manifest->id,
 					r->label.data == NULL ? "backup_label" : BK_CONTROL_FILE);
-}
-
-bool
-bk_recover_copy_config(BkRecover *r, BkError *err)
-{
-	bool		ok = bk_destination_open(&r->config, false, err);
-
-	for (size_t i = 0; ok && i < r->list->volume_count; i++)
-	{
-		Member		member = {.r = r, .volume = &r->list->volumes[i], .root = r->config.root};
-
-		if (member.volume->kind == BK_VOLUME_CONFIG)
-			ok = read_volume(r->repo, &member, err);
-	}
-	return ok && sync_all(r, err);
 }
 
 static bool
@@ -215,7 +197,7 @@ read_volume(BkRepository *repo, Member *member, BkError *err)
 	BkExtractSpec spec = {
 		.root = member->root,
 		.group = r->group,
-		.member = member->volume->kind == BK_VOLUME_CONFIG ? take_config : take_member,
+		.member = take_member,
 		.tick = tick,
 		.arg = member,
 	};
@@ -262,8 +244,8 @@ take_member(void *arg, const BkTarEntry *entry, BkExtractWhat *what,
 		*what = BK_EXTRACT_SKIP;
 	else
 		*what = member->r->data.filled ? BK_EXTRACT_REPLACE : BK_EXTRACT_NEW;
-	if (member->copy != NULL)
-		member->copy->wrote |= *what != BK_EXTRACT_SKIP;
+	if (*what != BK_EXTRACT_SKIP)
+		member->copy->wrote = true;
 	member->next++;
 	return true;
 }
@@ -275,8 +257,7 @@ tick(void *arg, size_t size, BkError *err)
 
 	if (member->copy != NULL)
 		atomic_fetch_add(&member->copy->done, size);
-	return member->crew != NULL ? bk_crew_go_on(member->crew, err)
-		: bk_go_on(member->r->host, err);
+	return bk_crew_go_on(member->crew, err);
 }
 
 static bool
@@ -300,15 +281,13 @@ sync_all(BkRecover *r, BkError *err)
 	SyncTask   *task = calloc(1, sizeof(*task));
 	BkErrand   *errand = NULL;
 	bool		ok = task != NULL &&
-		(task->roots = calloc(r->tablespace_count + 2, sizeof(int))) != NULL;
+		(task->roots = calloc(r->tablespace_count + 1, sizeof(int))) != NULL;
 
 	if (!ok)
 		bk_error_memory(err);
 	else
 	{
 		task->roots[task->count++] = dup(r->data.root);
-		if (r->config.root >= 0)
-			task->roots[task->count++] = dup(r->config.root);
 		for (size_t i = 0; i < r->tablespace_count; i++)
 			task->roots[task->count++] = dup(r->tablespaces[i].place.root);
 		errand = bk_errand_start(sync_run, sync_drop, task, err);
@@ -391,25 +370,4 @@ read_small(BkTarReader *tar, const BkTarEntry *entry, BkRecoverFile *file,
 	}
 	return file->len == entry->size ||
 		bk_error(err, BK_STATE_CORRUPT, "file \"%s\" of the backup is cut", entry->name);
-}
-
-/* Their folders are not members: they are made here. */
-static bool
-take_config(void *arg, const BkTarEntry *entry, BkExtractWhat *what,
-			BkError *err)
-{
-	Member	   *member = arg;
-	const char *slash = strrchr(entry->name, '/');
-	char	   *folder;
-	bool		ok;
-
-	if (!take_member(arg, entry, what, err))
-		return false;
-	*what = entry->type == BK_TAR_FILE ? BK_EXTRACT_NEW : BK_EXTRACT_SKIP;
-	folder = strndup(entry->name, slash == NULL ? 0 : (size_t) (slash - entry->name));
-	if (folder == NULL)
-		return bk_error_memory(err);
-	ok = *folder == '\0' || bk_file_make_dirs(member->root, folder, err);
-	free(folder);
-	return ok;
 }
