@@ -133,7 +133,7 @@ const BkArgument bk_arguments[] = {
 	.help = "stop before the target"},
 	{.name = "target_action", .option = "target-action", .offset = AT(target_action),
 		.commands = "restore",
-	.value_name = "ACTION", .help = "at the target: pause, promote or shutdown (promote)"},
+	.value_name = "ACTION", .help = "at the target: pause, promote or shutdown (pause)"},
 	{.name = "tablespace_map", .option = "tablespace-map", .type = BK_ARGUMENT_LIST,
 		.offset = AT(tablespace_map), .commands = "restore",
 	.value_name = "OLD=NEW", .help = "put a tablespace elsewhere; may be given several times"},

@@ -180,8 +180,7 @@ set_target(Settings *settings)
 	snprintf(timeline, sizeof(timeline), "%u", r->plan.timeline);
 	set(settings, "recovery_target_timeline",
 		r->request.standby && r->target.line == BK_LINE_DEFAULT ? "latest" : timeline);
-	set(settings, "recovery_target_action",
-		action != NULL ? action : r->request.standby ? "pause" : "promote");
+	set(settings, "recovery_target_action", action != NULL ? action : "pause");
 }
 
 /* Until a person adopts it, it writes nothing into the repository. */
@@ -224,7 +223,7 @@ set_clone(Settings *settings)
 	set(settings, "archive_mode", "off");
 	set(settings, "max_logical_replication_workers", "0");
 	set(settings, "synchronous_standby_names", "");
-	set(settings, "listen_addresses", "localhost");
+	set(settings, "listen_addresses", fits ? "" : "localhost");
 	set(settings, "unix_socket_directories", fits ? r->data.path : "");
 	if (*original(r, "external_pid_file") != '\0')
 		set(settings, "external_pid_file", "external.pid");

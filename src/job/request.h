@@ -70,7 +70,7 @@ typedef struct BkRequest
 	const char *target_name;
 	const char *target_xid;
 	const char *target_timeline;	/* current, latest, a number; NULL: its line */
-	const char *target_action;	/* pause, promote, shutdown; NULL: promote */
+	const char *target_action;	/* pause, promote, shutdown; NULL: pause */
 	bool		target_exclusive;
 
 	/* Where to, and what it becomes there. */

@@ -50,7 +50,7 @@ sub restored
 	my $other = BackupExt->to_be_restored('restored' . ++$count);
 	my $map = PostgreSQL::Test::Utils::tempdir;
 
-	$node->restore_into($other, '--tablespace-map', "$tablespace=$map/new", @options);
+	$node->restore_into($other, '--tablespace-map', "$tablespace=$map/new", '--target-action', 'promote', @options);
 	command_ok([ 'pg_verifybackup', '-n', $other->data_dir ], "$name: pg_verifybackup agrees");
 	$other->begin_restored;
 	is($other->safe_psql('postgres', 'SELECT string_agg(name, $$, $$ ORDER BY at) FROM step'),
@@ -82,6 +82,20 @@ $other->stop('immediate');
 $other = restored('backed up', 'the end of the backup', '--target', 'immediate');
 $other->stop('immediate');
 is(BackupExt::tree($node->repository), $tree, 'none of them wrote into the repository');
+
+# Where nothing else is said, it waits for a person at the target.
+my $paused = BackupExt->to_be_restored('paused');
+my $paused_map = PostgreSQL::Test::Utils::tempdir;
+$node->restore_into($paused, '--tablespace-map', "$tablespace=$paused_map/new", '--target-lsn', $lsn);
+$paused->append_conf('postgresql.conf', sprintf "port = %s\nunix_socket_directories = '%s'\nlisten_addresses = ''\n", $paused->port, $paused->host);
+$paused->start;
+$paused->poll_query_until('postgres', q(SELECT pg_get_wal_replay_pause_state() = 'paused'))
+  or die 'it does not pause';
+is($paused->safe_psql('postgres', 'SELECT string_agg(name, $$, $$ ORDER BY at) FROM step'),
+	'backed up, marked, timed, at position, last one', 'it pauses at the target');
+$paused->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+$paused->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'it does not go on';
+$paused->stop('immediate');
 
 # --- what is refused ---------------------------------------------------------
 
@@ -121,6 +135,9 @@ rename("$segment.away", $segment) or die $!;
 like($node->program_ok([ @to, '--dry-run' ], 'a dry run'), qr/would restore backup \Q$id\E/, 'says what it would do');
 ok(!-e $place, 'and writes nothing');
 
+$node->sql_fails("SELECT backup_restore('$id', '$place')", '55000', 'is a base backup', 'a base backup as a database');
+ok(!-e $place, 'writes nothing');
+
 # --- a standby, and configuration from outside ----------------------------------
 
 my $standby = BackupExt->to_be_restored('standby');
@@ -129,6 +146,8 @@ my $standby_map = PostgreSQL::Test::Utils::tempdir;
 $node->restore_into($standby, '--standby', '--config-to', $config, '--tablespace-map', "$tablespace=$standby_map/new");
 like(slurp_file("$config$outside"), qr/^# outside/, 'files from outside the data directory are restored below a folder');
 like(slurp_file($standby->data_dir . '/pg_hba.conf'), qr/^# outside/, 'and in the data directory');
+$node->program_fails([ 'restore', '--standby', '--to', "$standby_map/again", '--config-to', $config, '--tablespace-map', "$tablespace=$standby_map/newer" ],
+	qr/file "\S+hba\.conf" exists already in/, 'files that are there are not touched');
 $standby->append_conf('postgresql.conf', sprintf "port = %s\nunix_socket_directories = '%s'\nlisten_addresses = ''\n", $standby->port, $standby->host);
 $standby->start;
 $standby->poll_query_until('postgres', q(SELECT string_agg(name, $$, $$ ORDER BY at) LIKE '%too late' FROM step))
