@@ -72,7 +72,6 @@ bk_job_register(const BkRequest *request, const BkHost *host, BkError *err)
 	BkAsker		asker;
 	bool		ok;
 
-	(void) host;
 	if (!bk_common_need(request->system_identifier, "system_identifier", err) ||
 		!bk_common_need(request->data_directory, "data_directory", err) ||
 		!require_standby(request, err) ||
@@ -81,6 +80,9 @@ bk_job_register(const BkRequest *request, const BkHost *host, BkError *err)
 	repo = bk_common_open(request, err);
 	ok = repo != NULL &&
 		bk_writer_register(repo, &asker.server, BK_WRITER_STREAMED, err);
+	/* A restored standby that streams is a replica of the one that writes. */
+	if (ok && strncmp(asker.fence, BK_FENCE_STANDBY, strlen(BK_FENCE_STANDBY)) == 0)
+		ok = lift_fence(request, host, &asker, err);
 	bk_repository_close(repo);
 	return ok;
 }

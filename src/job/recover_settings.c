@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "job/recover.h"
+#include "repo/writer.h"
 #include "source/autoconf.h"
 
 #define NAMES_MAX		64
@@ -193,9 +194,11 @@ set_fence(Settings *settings)
 
 	bk_clock_format(bk_clock_now(), now);
 	if (r->request.clone)
-		snprintf(fence, sizeof(fence), "clone of %s in %s", r->plan.backup->id, r->data.path);
+		snprintf(fence, sizeof(fence), BK_FENCE_CLONE "%s in %s", r->plan.backup->id, r->data.path);
 	else
-		snprintf(fence, sizeof(fence), "restored from %s at %s", r->plan.backup->id, now);
+		snprintf(fence, sizeof(fence), "%s%s at %s",
+				 r->request.standby ? BK_FENCE_STANDBY : "restored from ",
+				 r->plan.backup->id, now);
 	set(settings, "backup_ext.fence", fence);
 }
 

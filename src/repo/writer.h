@@ -16,6 +16,12 @@
 /* What a fence begins with that a clone has for good. */
 #define BK_FENCE_CLONE	"clone of "
 
+/*
+ * What a fence begins with that falls once the standby streams. The extension
+ * looks at it, too (PROTOCOL.md).
+ */
+#define BK_FENCE_STANDBY	"standby restored from "
+
 /* The server that asks; a server, since "cluster" is all its copies. */
 typedef struct BkServer
 {

@@ -37,6 +37,9 @@
 #define BK_REGISTRAR_IDLE_MS (5 * 60 * 1000)
 #define BK_REGISTRAR_RESTART_S 60
 
+/* what such a fence begins with, as the program writes it */
+#define BK_FENCE_STANDBY "standby restored from "
+
 /* All of the worker; lives in TopMemoryContext. */
 typedef struct BkRegistrar
 {
@@ -49,6 +52,7 @@ typedef struct BkRegistrar
 } BkRegistrar;
 
 static long bk_registrar_look(BkRegistrar *registrar);
+static bool bk_registrar_is_fenced(void);
 static bool bk_registrar_try(BkRegistrar *registrar);
 static char *bk_registrar_request(void);
 static void bk_registrar_hurry(BkRegistrar *registrar);
@@ -118,7 +122,7 @@ bk_registrar_look(BkRegistrar *registrar)
 	TimestampTz now = GetCurrentTimestamp();
 	const char *url = bk_setting_repository;
 
-	if (url[0] == '\0' || bk_setting_fence[0] != '\0' ||
+	if (url[0] == '\0' || bk_registrar_is_fenced() ||
 		(registrar->registered != NULL && strcmp(registrar->registered, url) == 0))
 		return BK_REGISTRAR_IDLE_MS;
 	if (now < registrar->not_before)
@@ -135,6 +139,14 @@ bk_registrar_look(BkRegistrar *registrar)
 	registrar->pause_ms = Min(registrar->pause_ms * 2, BK_REGISTRAR_RETRY_MAX_MS);
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 										   registrar->not_before);
+}
+
+/* The fence of a restored standby falls when it registers (PROTOCOL.md). */
+static bool
+bk_registrar_is_fenced(void)
+{
+	return bk_setting_fence[0] != '\0' &&
+		strncmp(bk_setting_fence, BK_FENCE_STANDBY, strlen(BK_FENCE_STANDBY)) != 0;
 }
 
 static bool

@@ -102,6 +102,28 @@ $node->promote;
 $node->poll_query_until('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'launcher is running'));
 writes($node, 'the old primary, rewound and promoted again');
 
+# A replica that was made from the repository has a fence until it streams.
+archives($node);
+$node->base_backup;
+my $replica = BackupExt->to_be_restored('replica');
+$node->restore_into($replica, '--standby');
+$replica->append_conf('postgresql.conf', sprintf "port = %s\nunix_socket_directories = '%s'\n",
+	$replica->port, $replica->host);
+$replica->start;
+like($replica->safe_psql('postgres', 'SHOW backup_ext.fence'), qr/^standby restored from /,
+	'a restored standby that only reads the archive has a fence');
+$replica->enable_streaming($node);
+$replica->restart;
+$replica->poll_query_until('postgres', q(SELECT current_setting('backup_ext.fence') = ''))
+  or die 'the fence stays';
+$node->wait_for_catchup($replica);
+$node->stop;
+$replica->promote;
+$replica->poll_query_until('postgres', q(SELECT ok FROM backup_check() WHERE check_name = 'launcher is running'));
+writes($replica, 'a replica that was restored, has streamed and was promoted');
+$replica->stop;
+$node->start;
+
 # --- a fence ----------------------------------------------------------------
 
 archives($node);
