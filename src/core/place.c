@@ -4,10 +4,7 @@
  */
 #include "core/place.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,29 +56,4 @@ static bool
 add_text(BkDigest *digest, const char *text, BkError *err)
 {
 	return bk_digest_update(digest, text, strlen(text) + 1, err);
-}
-
-bool
-bk_place_cluster(const char *data_directory, char *cluster, BkError *err)
-{
-	uint64_t	identifier;
-	char		path[BK_PLACE_PATH_SIZE + 32];
-	ssize_t		got = -1;
-	int			fd;
-
-	snprintf(path, sizeof(path), "%s/global/pg_control", data_directory);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		got = read(fd, &identifier, sizeof(identifier));
-	if (got < 0)
-		bk_error_errno(err, "could not read \"%s\"", path);
-	if (fd >= 0)
-		close(fd);
-	if (got < 0)
-		return false;
-	if (got != (ssize_t) sizeof(identifier))
-		return bk_error(err, BK_STATE_CORRUPT, "file \"%s\" has only %d bytes",
-						path, (int) got);
-	snprintf(cluster, BK_PLACE_CLUSTER_SIZE, "%" PRIu64, identifier);
-	return true;
 }

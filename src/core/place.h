@@ -15,7 +15,6 @@
 
 #define BK_PLACE_NAME_SIZE	256
 #define BK_PLACE_PATH_SIZE	4096
-#define BK_PLACE_CLUSTER_SIZE	32
 
 typedef struct BkPlace
 {
@@ -34,13 +33,5 @@ extern bool bk_place_find(const char *data_directory, BkPlace *place,
  * or of the host name where there is none, and of the path.
  */
 extern bool bk_place_identify(BkPlace *place, BkError *err);
-
-/*
- * The system identifier of the cluster in a data directory, into
- * BK_PLACE_CLUSTER_SIZE bytes: the first eight bytes of its pg_control
- * (src/include/catalog/pg_control.h of PostgreSQL).
- */
-extern bool bk_place_cluster(const char *data_directory, char *cluster,
-							 BkError *err);
 
 #endif

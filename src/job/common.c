@@ -33,7 +33,7 @@ bk_common_asker(const BkRequest *request, const BkJson *position,
 	const char *identifier = request->system_identifier;
 	const char *directory = request->data_directory;
 	const char *fence = request->fence;
-	char		found[BK_PLACE_CLUSTER_SIZE];
+	char		found[BK_CONTROL_IDENTIFIER_SIZE];
 	BkError		elsewhere;
 
 	memset(asker, 0, sizeof(*asker));
@@ -53,7 +53,7 @@ bk_common_asker(const BkRequest *request, const BkJson *position,
 	/* A server that we only talk to can be on any machine. */
 	directory = bk_json_string(bk_json_get(position, "data_directory"), NULL);
 	if (directory != NULL &&
-		bk_place_cluster(directory, found, &elsewhere) &&
+		bk_control_identifier(directory, found, &elsewhere) &&
 		strcmp(found, asker->system_identifier) == 0 &&
 		bk_place_find(directory, &asker->place, &elsewhere))
 		asker->server.place = &asker->place;

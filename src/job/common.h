@@ -5,6 +5,7 @@
 #ifndef BK_JOB_COMMON_H
 #define BK_JOB_COMMON_H
 
+#include "core/control.h"
 #include "job/request.h"
 #include "repo/intent.h"
 #include "repo/manifest.h"
@@ -21,7 +22,7 @@ extern BkRepository *bk_common_open(const BkRequest *request, BkError *err);
 /* The server that asks, as far as it is known; "server" points into the rest. */
 typedef struct BkAsker
 {
-	char		system_identifier[BK_PLACE_CLUSTER_SIZE];
+	char		system_identifier[BK_CONTROL_IDENTIFIER_SIZE];
 	char		fence[1024];
 	BkPlace		place;
 	BkServer	server;

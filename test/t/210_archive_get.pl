@@ -43,7 +43,7 @@ END
 sub new_copy
 {
 	my ($name, $mode, $retry) = @_;
-	my $copy = PostgreSQL::Test::Cluster->new($name);
+	my $copy = BackupExt->new($name);
 	$copy->init_from_backup($primary, 'base');
 	$copy->append_conf('postgresql.conf', <<"END");
 shared_preload_libraries = ''
