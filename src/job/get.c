@@ -23,7 +23,7 @@
 #include "job/ahead.h"
 #include "job/common.h"
 #include "job/verbs.h"
-#include "repo/wal.h"
+#include "repo/timeline.h"
 #include "repo/writer.h"
 
 #define PATH_SIZE		4096
@@ -57,13 +57,6 @@ typedef struct Get
 	uint64_t	size;			/* of what was delivered */
 } Get;
 
-/* What a walk through a timeline looks for. */
-typedef struct Search
-{
-	const BkWalName *name;
-	bool		found;
-} Search;
-
 static bool find_place(Get *get, BkError *err);
 static bool find_data_directory(Get *get);
 static bool is_data_directory(Get *get, const char *path);
@@ -80,8 +73,14 @@ static Answer deliver(Get *get, BkRepository *repo, const BkWalFound *found,
 static bool copy(Get *get, BkReader *reader, BkFile *file, BkError *err);
 static Answer prove_absence(Get *get, BkRepository *repo, BkError *err);
 static bool require_cluster(const Get *get, BkRepository *repo, BkError *err);
-static bool is_later(void *arg, const BkWalName *name,
-					 const BkWalFound *found, BkError *err);
+static bool has_later(const Get *get, BkRepository *repo, bool *later,
+					  BkError *err);
+static bool goes_on(const BkTimeline *timeline, const BkWalName *name,
+					uint32_t segment_size, BkError *gap);
+static bool has_timeline(const Get *get, BkRepository *repo, bool *there,
+						 BkError *err);
+static bool is_wal(void *arg, const BkWalName *name,
+				   const BkWalFound *found, BkError *err);
 static Answer judge(const BkError *err);
 
 bool
@@ -361,29 +360,16 @@ static Answer
 prove_absence(Get *get, BkRepository *repo, BkError *err)
 {
 	const BkWalName *name = &get->name;
-	Search		search = {.name = name};
 	bool		history = name->kind == BK_WAL_HISTORY;
+	bool		later;
 
 	if (!require_cluster(get, repo, err))
 		return judge(err);
 	if (history ? name->timeline == 1 : name->kind != BK_WAL_SEGMENT || get->standby)
 		return GET_ABSENT;
-	if (!bk_wal_walk(repo, get->system_identifier, name->timeline, is_later, &search, err) &&
-		!search.found)
+	if (!(history ? has_timeline : has_later) (get, repo, &later, err))
 		return judge(err);
-	if (!search.found)
-		return GET_ABSENT;
-	bk_error(err, BK_STATE_MISSING_FILE, "\"%s\" is missing in the archive", name->text);
-	if (history)
-	{
-		bk_error_detail(err, "WAL of timeline %u is there: without its history recovery would take a wrong turn.",
-						name->timeline);
-		bk_error_hint(err, "Archive the history file of that timeline again from a server that has it, or name another recovery_target_timeline.");
-		return GET_UNSETTLED;
-	}
-	bk_error_detail(err, "Later WAL of timeline %u is there: the archive has a gap.", name->timeline);
-	bk_error_hint(err, "If a server still has the file in pg_wal, archive it from there with \"pg_backup_ext archive-push\". To recover up to the gap only, set recovery_target_lsn to a position before it.");
-	return GET_UNSETTLED;
+	return later ? GET_UNSETTLED : GET_ABSENT;
 }
 
 /* Any other repository would prove nothing. */
@@ -402,20 +388,87 @@ require_cluster(const Get *get, BkRepository *repo, BkError *err)
 	return bk_error_hint(err, "Check the repository in restore_command, and what is mounted there.");
 }
 
-/* Of a history: anything else of its timeline. */
+/* *err is set as well if there is WAL behind the segment. */
 static bool
-is_later(void *arg, const BkWalName *name, const BkWalFound *found,
-		 BkError *err)
+has_later(const Get *get, BkRepository *repo, bool *later, BkError *err)
 {
-	Search	   *search = arg;
+	BkWalMap   *map = bk_wal_map_read(repo, get->system_identifier, 0, err);
+
+	*later = false;
+	if (map == NULL)
+		return false;
+	for (size_t i = 0; i < map->count && !*later; i++)
+		*later = goes_on(&map->timelines[i], &get->name, map->segment_size, err);
+	bk_wal_map_free(map);
+	if (*later)
+		bk_error_hint(err, "If a server still has the file in pg_wal, archive it from there with \"pg_backup_ext archive-push\". To recover up to the gap only, set recovery_target_lsn to a position before it.");
+	return true;
+}
+
+/*
+ * Does a timeline say that there was WAL behind this segment: its own, or what
+ * it took over from the segment's timeline before it left that? The segment in
+ * which it left is its own first one.
+ */
+static bool
+goes_on(const BkTimeline *timeline, const BkWalName *name,
+		uint32_t segment_size, BkError *gap)
+{
+	uint64_t	number = bk_wal_segment_number(name, segment_size);
+	const BkHistory *history = &timeline->history;
+	bool		own = timeline->id == name->timeline &&
+		timeline->segment_count > 0 && timeline->last > number;
+
+	for (size_t i = 0; i < history->count && !own; i++)
+	{
+		const BkHistoryEntry *entry = &history->entries[i];
+		char		lsn[BK_LSN_SIZE];
+
+		if (entry->timeline != name->timeline || entry->switch_lsn / segment_size <= number)
+			continue;
+		bk_lsn_format(entry->switch_lsn, lsn);
+		bk_error(gap, BK_STATE_MISSING_FILE, "\"%s\" is missing in the archive", name->text);
+		bk_error_detail(gap, "Timeline %u comes from timeline %u at %s, which is later: the archive has a gap.",
+						timeline->id, name->timeline, lsn);
+		return true;
+	}
+	if (!own)
+		return false;
+	bk_error(gap, BK_STATE_MISSING_FILE, "\"%s\" is missing in the archive", name->text);
+	bk_error_detail(gap, "Later WAL of timeline %u is there: the archive has a gap.", name->timeline);
+	return true;
+}
+
+/* *err is set as well if there is anything of the timeline. */
+static bool
+has_timeline(const Get *get, BkRepository *repo, bool *there, BkError *err)
+{
+	const BkWalName *name = &get->name;
+
+	*there = false;
+	if (!bk_wal_walk(repo, get->system_identifier, name->timeline, is_wal, there, err) &&
+		!*there)
+		return false;
+	if (!*there)
+		return true;
+	bk_error(err, BK_STATE_MISSING_FILE, "\"%s\" is missing in the archive", name->text);
+	bk_error_detail(err, "WAL of timeline %u is there: without its history recovery would take a wrong turn.",
+					name->timeline);
+	bk_error_hint(err, "Archive the history file of that timeline again from a server that has it, or name another recovery_target_timeline.");
+	return true;
+}
+
+/* One is enough: false ends the walk. */
+static bool
+is_wal(void *arg, const BkWalName *name, const BkWalFound *found,
+	   BkError *err)
+{
+	bool	   *there = arg;
 
 	(void) found;
-	if (name->kind == BK_WAL_HISTORY ||
-		(search->name->kind == BK_WAL_SEGMENT &&
-		 (name->kind != BK_WAL_SEGMENT || name->number <= search->name->number)))
-		return true;
-	search->found = true;
-	return bk_error(err, BK_STATE_CANCELED, "found what was looked for");
+	*there = *there || name->kind != BK_WAL_HISTORY;
+	return !*there ||
+		bk_error(err, BK_STATE_CANCELED, "found what was looked for");
 }
 
 static Answer

@@ -340,4 +340,16 @@ $across->{_pid} = undef;
 like(slurp_file($across->logfile), qr/without its history recovery would take a wrong turn/, 'and says why');
 rename $elsewhere, $history;
 
+# Nothing of the older timeline is behind this one, but the newer one comes from
+# a later position.
+my ($before_fork) = reverse sort grep { m{/[0-9A-F]{24}-[^/]*$} } glob("$wal/*/*");
+rename $before_fork, $elsewhere;
+$across = new_copy('cut', 'recovery', '300ms');
+$across->start(fail_ok => 1);
+waits_until(sub { !-e $across->data_dir . '/postmaster.pid' }, 'without the last segment before a fork the server ends');
+$across->{_pid} = undef;
+like(slurp_file($across->logfile), qr/Timeline 2 comes from timeline 1 at [^,]*, which is later: the archive has a gap/,
+	'and says why');
+rename $elsewhere, $before_fork;
+
 done_testing();
