@@ -7,8 +7,9 @@
  * nobody has asked for are what is done ahead; a limit on them keeps both the
  * table and the time in which a result can become stale small.
  *
- * A result that was made ahead counts only for the file that was read: if
- * another one stands under its name when it is asked for, that is pushed.
+ * A result that was made ahead counts only for the file that was read, and not
+ * for long: if another one stands under its name when it is asked for, or the
+ * repository may have become another one meanwhile, it is pushed again.
  */
 #include "job/push.h"
 
@@ -29,6 +30,7 @@
 #define ITEMS			(BK_PUSH_ASKED_MAX + BK_PUSH_AHEAD_MAX + THREADS_MAX)
 #define RECENT			BK_PUSH_ASKED_MAX
 #define IDLE			1000	/* milliseconds */
+#define FRESH			10000	/* milliseconds that a result made ahead counts */
 
 typedef enum ItemState
 {
@@ -46,6 +48,7 @@ typedef struct Item
 	BkWalName	name;
 	struct stat file;			/* what was stored */
 	BkPushAnswer answer;		/* when it is done */
+	int64_t		done_at;		/* on the monotonic clock */
 	_Atomic uint64_t done;
 	_Atomic uint64_t total;
 } Item;
@@ -154,7 +157,8 @@ bk_push_ask(BkPush *push, const BkWalName *name, BkError *err)
 			item->turn = push->turns++;
 		if (item->state == ITEM_DONE)
 		{
-			if (!bk_pusher_is_same(push->folder, name, &item->file))
+			if (bk_clock_monotonic_ms() - item->done_at > FRESH ||
+				!bk_pusher_is_same(push->folder, name, &item->file))
 				item->state = ITEM_WAITING;
 			notify(push);
 		}
@@ -379,6 +383,7 @@ work(BkPush *push, BkPusher *pusher, Item *item)
 	bk_pusher_push(pusher, &item->name, &callbacks, &item->answer, &item->file);
 	pthread_mutex_lock(&push->lock);
 	item->state = ITEM_DONE;
+	item->done_at = bk_clock_monotonic_ms();
 	notify(push);
 	if (item->asked > 0)
 	{

@@ -116,6 +116,12 @@ is($event->{event}, 'refused', 'what is not needs the repository')
   or diag(explain($event));
 rename "$repo.away", $repo or die;
 is(push_name($agent, '0000000A.history')->{event}, 'pushed', 'which may come back');
+
+# What was done some time ago was done in a repository that may be gone.
+sleep 11;
+rename $repo, "$repo.away" or die;
+is(push_name($agent, '00000003.history')->{event}, 'refused', 'what was done long ago needs the repository, too');
+rename "$repo.away", $repo or die;
 $agent->{in} .= $json->encode({ push => sprintf '%08X.history', $_ }) . "\n" for 2 .. 8;
 is_deeply([ map { next_event($agent)->{event} } 2 .. 8 ], [ ('pushed') x 7 ], 'several at once');
 
