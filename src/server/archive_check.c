@@ -63,8 +63,7 @@ bk_archive_check_module(BkOutcome *problem)
 	BkWalState	state;
 
 	bk_wal_state_read(&state);
-	if (bk_wal_state_is_ours(&state) ||
-		strstr(state.command, "pg_backup_ext archive-push") != NULL)
+	if (bk_wal_state_is_ours(&state))
 		return true;
 	if (state.library[0] != '\0')
 		bk_outcome_fail(problem, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -24,6 +24,7 @@
 #define BK_WAL_DISK_WARNING 80	/* percent */
 #define BK_WAL_DISK_CRITICAL 90
 
+static bool bk_wal_state_is_module(const BkWalState *state);
 static void bk_wal_state_settings(BkWalState *state);
 static void bk_wal_state_waiting(BkWalState *state);
 static void bk_wal_state_older(BkWalState *state, const char *name);
@@ -32,6 +33,7 @@ static void bk_wal_state_counted(BkWalState *state);
 static void bk_wal_state_last(BkWalState *state, const char *name,
 							  TimestampTz at);
 static const char *bk_wal_state_judge_facts(const BkWalState *state,
+											const BkWalCatalogue *catalogue,
 											char **reason);
 static bool bk_wal_state_time(const char *name, TimestampTz *time);
 static char *bk_wal_state_age(const BkWalState *state);
@@ -48,6 +50,13 @@ bk_wal_state_read(BkWalState *state)
 
 bool
 bk_wal_state_is_ours(const BkWalState *state)
+{
+	return bk_wal_state_is_module(state) ||
+		strstr(state->command, "pg_backup_ext archive-push") != NULL;
+}
+
+static bool
+bk_wal_state_is_module(const BkWalState *state)
 {
 	const char *slash = strrchr(state->library, '/');
 
@@ -176,7 +185,7 @@ bk_wal_state_counted(BkWalState *state)
 	bk_wal_state_last(state, server->last_archived_wal,
 					  server->last_archived_timestamp);
 
-	state->has_stats = bk_wal_state_is_ours(state) &&
+	state->has_stats = bk_wal_state_is_module(state) &&
 		bk_archive_stats_read(&state->stats) && state->stats.since != 0;
 	if (!state->has_stats)
 		return;
@@ -264,13 +273,15 @@ bk_wal_state_judge(const BkWalState *state, const BkWalCatalogue *catalogue,
 		*reason = "Segments were missing in the archived WAL when backup_sync() last looked.";
 		return "critical";
 	}
-	return bk_wal_state_judge_facts(state, reason);
+	return bk_wal_state_judge_facts(state, catalogue, reason);
 }
 
 static const char *
-bk_wal_state_judge_facts(const BkWalState *state, char **reason)
+bk_wal_state_judge_facts(const BkWalState *state,
+						 const BkWalCatalogue *catalogue, char **reason)
 {
 	bool		set = state->library[0] != '\0' || state->command[0] != '\0';
+	bool		lacks = catalogue->has_base_backups && !bk_wal_state_is_ours(state);
 	bool		fills = state->waiting > 0 && state->disk_used >= BK_WAL_DISK_WARNING;
 	TimestampTz now = GetCurrentTimestamp();
 	bool		late = state->oldest_since != 0 &&
@@ -288,13 +299,15 @@ bk_wal_state_judge_facts(const BkWalState *state, char **reason)
 	else if (state->failing)
 		*reason = psprintf("The last attempt to archive \"%s\" has failed.",
 						   state->failed_wal);
+	else if (lacks)
+		*reason = "WAL is archived by something else, and may not reach the repository that has the base backups.";
 	else
 		*reason = state->last_at != 0 ? "WAL is archived." :
 			"Nothing had to be archived yet.";
 
 	if (too_late || (fills && state->disk_used >= BK_WAL_DISK_CRITICAL))
 		return "critical";
-	return fills || late || !set || state->failing ? "warning" : "ok";
+	return fills || late || !set || lacks || state->failing ? "warning" : "ok";
 }
 
 static char *

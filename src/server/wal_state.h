@@ -56,7 +56,7 @@ extern const char *bk_wal_state_judge(const BkWalState *state,
 									  const BkWalCatalogue *catalogue,
 									  char **reason);
 
-/* Is this module the one that archives? */
+/* Do this module or this program archive? */
 extern bool bk_wal_state_is_ours(const BkWalState *state);
 
 /* Bytes and segments that were archived per second of the last minutes. */

@@ -225,6 +225,13 @@ is_archived($plain, $wal, 'the library archives where it was not preloaded');
 is($plain->safe_psql('postgres', q(SELECT state, archived_count > 0, plain_size IS NULL FROM backup_wal)),
 	'ok|t|t', 'the numbers of PostgreSQL are shown');
 same_files($plain, 'the files are right there, too');
+answers('SELECT state FROM backup_wal_state(true, 0, 0)', 'ok', 'that serves base backups', $plain);
+$plain->safe_psql('postgres', q(ALTER SYSTEM SET archive_command = 'true'));
+$plain->safe_psql('postgres', q(ALTER SYSTEM SET archive_library = ''));
+$plain->reload;
+answers(q(SELECT state, reason ~ 'something else' FROM backup_wal_state(true, 0, 0)), 'warning|t',
+	'what another command archives does not', $plain);
+$plain->safe_psql('postgres', 'ALTER SYSTEM RESET archive_command');
 $plain->safe_psql('postgres', q(ALTER SYSTEM SET archive_library = 'backup_extt'));
 $plain->reload;
 answers(q(SELECT detail ~ 'archive_library' FROM backup_check() WHERE NOT ok AND check_name = 'archiver is running'),
