@@ -39,6 +39,10 @@ static bool read_history(BkRepository *repo, const char *system_identifier,
 static BkTimeline *last_timeline(BkWalMap *map, uint32_t id, BkError *err);
 static bool add_segment(BkTimeline *timeline, uint64_t number,
 						int64_t modified, BkError *err);
+static uint64_t end_before_fork(const BkWalMap *map,
+								const BkTimeline *timeline);
+static bool add_gap(BkTimeline *timeline, uint64_t first, uint64_t last,
+					BkError *err);
 static bool add_conflict(BkTimeline *timeline, const BkWalName *name,
 						 const char *key, const char *other_key, BkError *err);
 static bool note_problem(BkTimeline *timeline, const char *problem,
@@ -56,7 +60,8 @@ bk_wal_map_read(BkRepository *repo, const char *system_identifier,
 	map = bk_wal_map_new(segment_size, err);
 	if (map != NULL &&
 		bk_wal_walk(repo, system_identifier, 0, add_visited, map, err) &&
-		read_histories(repo, system_identifier, map, err))
+		read_histories(repo, system_identifier, map, err) &&
+		bk_wal_map_join(map, err))
 		return map;
 	bk_wal_map_free(map);
 	return NULL;
@@ -139,6 +144,26 @@ bk_wal_map_add_history(BkWalMap *map, uint32_t timeline, const char *text,
 
 		place->parent = last->timeline;
 		place->switch_lsn = last->switch_lsn;
+	}
+	return true;
+}
+
+bool
+bk_wal_map_join(BkWalMap *map, BkError *err)
+{
+	for (size_t i = 0; i < map->count; i++)
+	{
+		BkTimeline *child = &map->timelines[i];
+		BkTimeline *parent = (BkTimeline *) bk_wal_map_find(map, child->parent);
+		uint64_t	fork = child->switch_lsn / map->segment_size;
+		uint64_t	end = parent == NULL ? 0 : end_before_fork(map, parent);
+
+		/* Before its first segment nobody can tell whether more comes. */
+		if (child->segment_count == 0 || end == 0)
+			continue;
+		if ((end < fork && !add_gap(parent, end, fork - 1, err)) ||
+			(fork < child->first && !add_gap(child, fork, child->first - 1, err)))
+			return false;
 	}
 	return true;
 }
@@ -323,20 +348,50 @@ static bool
 add_segment(BkTimeline *timeline, uint64_t number, int64_t modified,
 			BkError *err)
 {
-	if (timeline->segment_count > 0 && number > timeline->last + 1)
-	{
-		BkWalGap   *gaps = reallocarray(timeline->gaps, timeline->gap_count + 1,
-										sizeof(*gaps));
-
-		if (gaps == NULL)
-			return bk_error_memory(err);
-		gaps[timeline->gap_count++] = (BkWalGap) {timeline->last + 1, number - 1};
-		timeline->gaps = gaps;
-	}
+	if (timeline->segment_count > 0 && number > timeline->last + 1 &&
+		!add_gap(timeline, timeline->last + 1, number - 1, err))
+		return false;
 	if (timeline->segment_count++ == 0)
 		timeline->first = number;
 	timeline->last = number;
 	timeline->last_modified = modified;
+	return true;
+}
+
+/*
+ * The segment that comes next to what is known of a timeline: behind its last
+ * one, its last gap, or where it left a parent of which there is something. 0:
+ * there is nothing to continue.
+ */
+static uint64_t
+end_before_fork(const BkWalMap *map, const BkTimeline *timeline)
+{
+	const BkTimeline *parent = bk_wal_map_find(map, timeline->parent);
+	uint64_t	gap_end = timeline->gap_count == 0 ? 0 :
+		timeline->gaps[timeline->gap_count - 1].last + 1;
+	uint64_t	end = 0;
+
+	if (timeline->segment_count > 0)
+		end = timeline->last + 1;
+	else if (parent != NULL && parent->segment_count > 0)
+		end = timeline->switch_lsn / map->segment_size;
+	return end > gap_end ? end : gap_end;
+}
+
+static bool
+add_gap(BkTimeline *timeline, uint64_t first, uint64_t last, BkError *err)
+{
+	BkWalGap   *gaps = reallocarray(timeline->gaps, timeline->gap_count + 1,
+									sizeof(*gaps));
+	size_t		at = timeline->gap_count;
+
+	if (gaps == NULL)
+		return bk_error_memory(err);
+	timeline->gaps = gaps;
+	for (; at > 0 && gaps[at - 1].first > last; at--)
+		gaps[at] = gaps[at - 1];
+	gaps[at] = (BkWalGap) {first, last};
+	timeline->gap_count++;
 	return true;
 }
 

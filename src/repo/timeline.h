@@ -21,7 +21,10 @@
 #include "repo/repository.h"
 #include "repo/wal.h"
 
-/* Segments that are missing between others. */
+/*
+ * Segments that are missing between others: of one timeline, or of it and the
+ * one that forks from it.
+ */
 typedef struct BkWalGap
 {
 	uint64_t	first;
@@ -86,8 +89,9 @@ extern BkWalMap *bk_wal_map_read(BkRepository *repo,
 extern void bk_wal_map_free(BkWalMap *map);
 
 /*
- * The two halves of reading: an empty map, what an archive has, in the order
- * in which bk_wal_walk() tells it, and the text of each history.
+ * The parts of reading: an empty map, what an archive has, in the order in
+ * which bk_wal_walk() tells it, the text of each history, and at last what is
+ * missing where timelines fork.
  */
 extern BkWalMap *bk_wal_map_new(uint32_t segment_size, BkError *err);
 extern bool bk_wal_map_add(BkWalMap *map, const BkWalName *name,
@@ -95,6 +99,7 @@ extern bool bk_wal_map_add(BkWalMap *map, const BkWalName *name,
 extern bool bk_wal_map_add_history(BkWalMap *map, uint32_t timeline,
 								   const char *text, size_t len,
 								   BkError *err);
+extern bool bk_wal_map_join(BkWalMap *map, BkError *err);
 
 /* The timeline of this id, NULL if there is nothing of it. */
 extern const BkTimeline *bk_wal_map_find(const BkWalMap *map, uint32_t id);

@@ -174,6 +174,39 @@ keeps_ranges(void **state)
 	}
 }
 
+/* What is missing where a timeline forks: segments 3 to 9 of 1, 10 of 2. */
+static void
+joins_timelines(void **state)
+{
+	static const char history[] = "1\t0/A00028\tfailover\n";
+	BkWalMap   *map = new_map(MIB);
+	const BkTimeline *timeline;
+	BkError		err;
+
+	(void) state;
+	add_range(map, 1, 1, 2);
+	add_range(map, 2, 11, 11);
+	add_range(map, 3, 12, 12);
+	add_range(map, 4, 2, 3);
+	assert_good(bk_wal_map_add_history(map, 2, history, sizeof(history) - 1, &err), &err);
+	assert_good(bk_wal_map_add_history(map, 3, "2\t0/C00000\t\n", 13, &err), &err);
+	assert_good(bk_wal_map_add_history(map, 4, "1\t0/200028\t\n", 13, &err), &err);
+	assert_good(bk_wal_map_add_history(map, 5, "1\t0/F00028\t\n", 13, &err), &err);
+	assert_good(bk_wal_map_join(map, &err), &err);
+	timeline = bk_wal_map_find(map, 1);
+	assert_int_equal(timeline->gap_count, 1);
+	assert_true(timeline->gaps[0].first == 3 && timeline->gaps[0].last == 9);
+	assert_true(timeline->last == 2);
+	timeline = bk_wal_map_find(map, 2);
+	assert_int_equal(timeline->gap_count, 1);
+	assert_true(timeline->gaps[0].first == 10 && timeline->gaps[0].last == 10);
+	assert_int_equal(bk_wal_map_find(map, 3)->gap_count, 0);
+	assert_int_equal(bk_wal_map_find(map, 4)->gap_count, 0);
+	assert_true(bk_wal_map_reach(map, 1, MIB) == 3 * MIB);
+	assert_true(bk_wal_map_reach(map, 2, 11 * MIB) == 12 * MIB);
+	bk_wal_map_free(map);
+}
+
 static void
 sees_conflicts(void **state)
 {
@@ -456,6 +489,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_histories),
 		cmocka_unit_test(keeps_ranges),
+		cmocka_unit_test(joins_timelines),
 		cmocka_unit_test(sees_conflicts),
 		cmocka_unit_test(finds_ways),
 		cmocka_unit_test(refuses_ways),
