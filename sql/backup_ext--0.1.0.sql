@@ -171,6 +171,7 @@ CREATE TABLE @extschema@.backup_wal_range_data (
     segments bigint,
     gaps bigint,
     first_gap text,
+    gaps_end pg_catalog.pg_lsn,
     conflicts bigint,
     last_archived_at timestamptz,
     PRIMARY KEY (repository, system_identifier, timeline)
@@ -186,8 +187,9 @@ COMMENT ON COLUMN @extschema@.backup_wal_range_data.switch_lsn IS 'where it bran
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.first_wal IS 'first archived segment';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.last_wal IS 'last archived segment';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.segments IS 'number of archived segments';
-COMMENT ON COLUMN @extschema@.backup_wal_range_data.gaps IS 'number of places where segments are missing between the first and the last';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.gaps IS 'number of places where segments are missing, between others or before a later timeline';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.first_gap IS 'first missing segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.gaps_end IS 'where the last of these places ends: recovery cannot come from before it';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.conflicts IS 'number of files with two different contents';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.last_archived_at IS 'when its newest segment was archived';
 
@@ -593,7 +595,7 @@ COMMENT ON COLUMN @extschema@.backup_mark_list.at IS 'when it was set';
 
 CREATE VIEW @extschema@.backup_wal_range AS
     SELECT d.system_identifier, d.timeline, d.parent, d.switch_lsn,
-        d.first_wal, d.last_wal, d.segments, d.gaps, d.first_gap, d.conflicts,
+        d.first_wal, d.last_wal, d.segments, d.gaps, d.first_gap, d.gaps_end, d.conflicts,
         d.last_archived_at, d.seen_at
     FROM @extschema@.backup_wal_range_data AS d
     WHERE @extschema@.backup_repository_is_current(d.repository);
@@ -606,8 +608,9 @@ COMMENT ON COLUMN @extschema@.backup_wal_range.switch_lsn IS 'where it branched 
 COMMENT ON COLUMN @extschema@.backup_wal_range.first_wal IS 'first archived segment';
 COMMENT ON COLUMN @extschema@.backup_wal_range.last_wal IS 'last archived segment';
 COMMENT ON COLUMN @extschema@.backup_wal_range.segments IS 'number of archived segments';
-COMMENT ON COLUMN @extschema@.backup_wal_range.gaps IS 'number of places where segments are missing between the first and the last';
+COMMENT ON COLUMN @extschema@.backup_wal_range.gaps IS 'number of places where segments are missing, between others or before a later timeline';
 COMMENT ON COLUMN @extschema@.backup_wal_range.first_gap IS 'first missing segment';
+COMMENT ON COLUMN @extschema@.backup_wal_range.gaps_end IS 'where the last of these places ends: recovery cannot come from before it';
 COMMENT ON COLUMN @extschema@.backup_wal_range.conflicts IS 'number of files with two different contents';
 COMMENT ON COLUMN @extschema@.backup_wal_range.last_archived_at IS 'when its newest segment was archived';
 COMMENT ON COLUMN @extschema@.backup_wal_range.seen_at IS 'when this row was last compared with the repository';
@@ -617,11 +620,24 @@ CREATE VIEW @extschema@.backup_wal AS
         SELECT c.system_identifier::text AS id
         FROM pg_catalog.pg_control_system() AS c
     ),
+    newest AS MATERIALIZED (
+        SELECT b.start_lsn
+        FROM @extschema@.backup_catalogue AS b, cluster AS c
+        WHERE b.current AND b.database IS NULL
+            AND b.kind OPERATOR(pg_catalog.=) 'base'
+            AND b.state OPERATOR(pg_catalog.=) 'good'
+            AND b.system_identifier OPERATOR(pg_catalog.=) c.id
+        ORDER BY b.started_at DESC
+        LIMIT 1
+    ),
     range AS MATERIALIZED (
-        SELECT pg_catalog.sum(r.gaps)::bigint AS gaps,
+        -- what lies before the newest good base backup keeps it from nothing
+        SELECT pg_catalog.sum(CASE WHEN r.gaps_end OPERATOR(pg_catalog.<=) n.start_lsn
+                                  THEN 0 ELSE r.gaps END)::bigint AS gaps,
             pg_catalog.sum(r.conflicts)::bigint AS conflicts
-        FROM @extschema@.backup_wal_range AS r, cluster AS c
-        WHERE r.system_identifier OPERATOR(pg_catalog.=) c.id
+        FROM @extschema@.backup_wal_range AS r
+            JOIN cluster AS c ON r.system_identifier OPERATOR(pg_catalog.=) c.id
+            LEFT JOIN newest AS n ON true
     )
     SELECT s.*
     FROM range AS r,
@@ -660,7 +676,7 @@ COMMENT ON COLUMN @extschema@.backup_wal.plain_size IS 'bytes that were archived
 COMMENT ON COLUMN @extschema@.backup_wal.stored_size IS 'bytes that they take in the repository';
 COMMENT ON COLUMN @extschema@.backup_wal.counted_since IS 'since when the last four numbers are counted';
 COMMENT ON COLUMN @extschema@.backup_wal.program_pid IS 'process id of the archiving program';
-COMMENT ON COLUMN @extschema@.backup_wal.gaps IS 'gaps in the archived WAL of this cluster, as last seen; NULL: not known';
+COMMENT ON COLUMN @extschema@.backup_wal.gaps IS 'gaps in the archived WAL of this cluster since its newest good base backup, as last seen; NULL: not known';
 
 CREATE VIEW @extschema@.backup_clone_list AS
     SELECT c.directory, @extschema@.backup_clone_is_running(c.directory) AS running,

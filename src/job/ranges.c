@@ -105,7 +105,13 @@ report_timeline(const BkWalMap *map, const BkTimeline *timeline,
 		bk_json_put_string(record, "last_archived_at", time);
 	}
 	if (timeline->gap_count > 0)
+	{
+		const BkWalGap *last = &timeline->gaps[timeline->gap_count - 1];
+
+		bk_lsn_format((last->last + 1) * map->segment_size, text);
 		put_segment(record, "first_gap", map, timeline, timeline->gaps[0].first);
+		bk_json_put_string(record, "gaps_end", text);
+	}
 	host->record(host->ctx, "wal", record);
 	bk_json_free(record);
 }

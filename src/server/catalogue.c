@@ -146,13 +146,13 @@ static const char bk_sql_put_wal_range[] =
 " FROM pg_catalog.jsonb_to_record($2)"
 " AS e (system_identifier text, timeline bigint, parent bigint, switch_lsn pg_lsn,"
 " first_wal text, last_wal text, segments bigint, gaps bigint, first_gap text,"
-" conflicts bigint, last_archived_at timestamptz)"
+" gaps_end pg_lsn, conflicts bigint, last_archived_at timestamptz)"
 " ON CONFLICT (repository, system_identifier, timeline) DO UPDATE SET"
 " seen_at = excluded.seen_at, parent = excluded.parent,"
 " switch_lsn = excluded.switch_lsn, first_wal = excluded.first_wal,"
 " last_wal = excluded.last_wal, segments = excluded.segments,"
 " gaps = excluded.gaps, first_gap = excluded.first_gap,"
-" conflicts = excluded.conflicts, last_archived_at = excluded.last_archived_at";
+" gaps_end = excluded.gaps_end, conflicts = excluded.conflicts, last_archived_at = excluded.last_archived_at";
 
 static const char bk_sql_remove_unseen_ranges[] =
 "DELETE FROM %s.backup_wal_range_data"

@@ -144,6 +144,9 @@ $node->safe_psql('postgres', 'SELECT backup_sync()');
 is($node->safe_psql('postgres', 'SELECT gaps, first_gap FROM backup_wal_range'), '1|000000010000000000000003',
 	'a segment that is lost is a gap');
 like($node->safe_psql('postgres', $verdict), qr/^critical: Segments were missing/, 'and critical');
+$node->safe_psql('postgres', q{SELECT backup_now(kind => 'base')});
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+is($node->safe_psql('postgres', $verdict), 'ok: WAL is archived.', 'and harmless after a base backup');
 rename "$place.lost", $lost or die $!;
 $node->safe_psql('postgres', 'SELECT backup_sync()');
 is($node->safe_psql('postgres', $verdict), 'ok: WAL is archived.', 'and no more when it is back');
