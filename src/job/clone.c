@@ -158,7 +158,7 @@ check_tablespaces(const BkRecover *r, BkError *err)
 	BkPgRows   *rows = NULL;
 	bool		ok = pg != NULL &&
 		(rows = bk_pg_query(pg, "SELECT oid, spcname FROM pg_catalog.pg_tablespace "
-							"WHERE spcname NOT IN ('pg_default', 'pg_global')",
+							"WHERE pg_tablespace_location(oid) LIKE '/%'",
 							0, NULL, err)) != NULL;
 
 	for (int i = 0; ok && i < bk_pg_count(rows); i++)

@@ -85,6 +85,20 @@ bk_filelist_find(const BkFileList *list, uint32_t tablespace,
 	return NULL;
 }
 
+bool
+bk_filelist_has_below(const BkFileList *list, const char *folder)
+{
+	for (size_t i = 0; i < list->file_count; i++)
+	{
+		const BkListedFile *file = &list->files[i];
+
+		if (list->volumes[file->volume].kind == BK_VOLUME_BASE &&
+			strncmp(file->name, folder, strlen(folder)) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 bk_filelist_free(BkFileList *list)
 {

@@ -69,6 +69,9 @@ extern const BkListedFile *bk_filelist_find(const BkFileList *list,
 											uint32_t tablespace,
 											const char *name);
 
+/* Has the data directory anything below this folder, named with its slash? */
+extern bool bk_filelist_has_below(const BkFileList *list, const char *folder);
+
 /* Free a list; NULL is allowed. */
 extern void bk_filelist_free(BkFileList *list);
 

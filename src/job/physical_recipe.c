@@ -18,6 +18,7 @@ static void add_tablespaces(BkBuf *text, const BkPhysicalRecipe *recipe);
 static void add_volumes(BkBuf *text, const BkPhysicalRecipe *recipe,
 						const char *name, const char *target);
 static void add_end(BkBuf *text, const BkPhysicalRecipe *recipe);
+static bool has_in_place(const BkVolumeSet *set);
 static bool is_of(const BkBaseVolume *volume, const char *name);
 
 char *
@@ -153,12 +154,31 @@ add_end(BkBuf *text, const BkPhysicalRecipe *recipe)
 				  "restore_command = 'sh \"$quoted/RESTORE.txt\" --wal \"%%f\" \"%%p\"'\n"
 				  "recovery_target_timeline = 'current'\n"
 				  "archive_mode = off\n"
+				  "%s"
 				  "END\n"
 				  ": >\"$target/recovery.signal\"\n\n"
-				  "# 5. At last what makes it a cluster.\n\n", BK_STREAM_PGMANIFEST);
+				  "# 5. At last what makes it a cluster.\n\n", BK_STREAM_PGMANIFEST,
+				  has_in_place(recipe->set) ? "allow_in_place_tablespaces = on\n" : "");
 	add_volumes(text, recipe, "control", "$target");
 	bk_buf_printf(text, "\n# \"pg_verifybackup -n $target\" of PostgreSQL %d must be content now.\n"
 				  "sync\n", recipe->server_version / 10000);
+}
+
+/* Tablespaces that are folders of the data directory: without links. */
+static bool
+has_in_place(const BkVolumeSet *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+	{
+		const BkBaseVolume *volume = &set->list[i];
+
+		for (size_t j = 0; j < volume->count && is_of(volume, "base"); j++)
+		{
+			if (strncmp(volume->files[j].path, "pg_tblspc/", strlen("pg_tblspc/")) == 0)
+				return true;
+		}
+	}
+	return false;
 }
 
 static bool

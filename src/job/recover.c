@@ -26,6 +26,7 @@ static void warn_of_others(const BkRecover *r);
 static bool take_backup(BkRecover *r, BkError *err);
 static bool read_list(BkRecover *r, BkError *err);
 static bool check_names(const BkRecover *r, BkError *err);
+static bool is_behind_link(const BkRecover *r, const char *name);
 static bool check_server(BkRecover *r, BkError *err);
 static bool check_space(const BkRecover *r, BkError *err);
 static bool put_manifest(BkRecover *r, BkError *err);
@@ -274,7 +275,7 @@ check_names(const BkRecover *r, BkError *err)
 			good = good && (kind == BK_VOLUME_TABLESPACE || kind == BK_VOLUME_CONFIG ||
 							strcmp(file->name, refused[k]) != 0);
 		if (kind == BK_VOLUME_BASE)
-			good = good && strncmp(file->name, "pg_tblspc/", 10) != 0 &&
+			good = good && !is_behind_link(r, file->name) &&
 				strcmp(file->name, "backup_label") != 0 &&
 				strcmp(file->name, BK_CONTROL_FILE) != 0;
 		if (!good)
@@ -283,6 +284,29 @@ check_names(const BkRecover *r, BkError *err)
 							r->list->volumes[file->volume].stream, r->manifest->id, file->name);
 	}
 	return true;
+}
+
+/* Does it lie where the link to a tablespace goes? One "in place" has no link. */
+static bool
+is_behind_link(const BkRecover *r, const char *name)
+{
+	static const char folder[] = "pg_tblspc/";
+	const BkJson *list = bk_json_get(r->manifest->json, "tablespaces");
+	size_t		len = strlen(folder);
+
+	if (strncmp(name, folder, len) != 0)
+		return false;
+	for (size_t i = 0; i < bk_json_length(list); i++)
+	{
+		char		oid[24];
+
+		snprintf(oid, sizeof(oid), "%lld",
+				 (long long) bk_json_int(bk_json_get(bk_json_at(list, i), "oid"), 0));
+		if (strcspn(name + len, "/") == strlen(oid) &&
+			strncmp(name + len, oid, strlen(oid)) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Where a server is installed beside us, it is of the backup's major version. */

@@ -18,6 +18,8 @@ $node->begin;
 my $tablespace = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('postgres', "CREATE TABLESPACE fast LOCATION '$tablespace'");
 $node->safe_psql('postgres', 'CREATE TABLE step (name text, at timestamptz DEFAULT clock_timestamp()) TABLESPACE fast');
+$node->safe_psql('postgres', "SET allow_in_place_tablespaces = on;\nCREATE TABLESPACE beside LOCATION ''");
+$node->safe_psql('postgres', 'CREATE TABLE in_place TABLESPACE beside AS SELECT generate_series(1, 1000)');
 $node->safe_psql('postgres', 'CREATE UNLOGGED TABLE passing AS SELECT 1');
 my $before = now();
 sleep 1;
@@ -63,6 +65,7 @@ my $full = restored('backed up, marked, timed, at position, last one, too late',
 is($full->safe_psql('postgres', 'SELECT count(*) FROM passing'), 0, 'unlogged tables are empty');
 command_ok([ 'pg_amcheck', '--all', '--install-missing', '--heapallindexed', '-h', $full->host, '-p', $full->port ],
 	'pg_amcheck finds nothing');
+is($full->safe_psql('postgres', 'SELECT count(*) FROM in_place'), 1000, 'a tablespace in place is there');
 like($full->safe_psql('postgres', 'SHOW backup_ext.fence'), qr/^restored from \Q$id\E at /, 'it has a fence');
 $full->sql_fails('SELECT backup_now()', '55000', 'restored from', 'a backup of the restored server');
 $full->safe_psql('postgres', 'SELECT pg_switch_wal()');
