@@ -241,7 +241,7 @@ open_clone(BkDestination *clone, const char *directory, BkError *err)
 		return bk_error(err, BK_STATE_MISSING_FILE, "there is no directory \"%s\"", directory);
 	if (!bk_destination_open(clone, false, err))
 		return false;
-	mark = bk_destination_text(clone, BK_RECOVER_CLONE_MARK, err);
+	mark = bk_destination_text(clone, BK_DESTINATION_CLONE, err);
 	if (mark == NULL)
 		return false;
 	good = strcmp(mark, directory) == 0;
@@ -254,7 +254,7 @@ open_clone(BkDestination *clone, const char *directory, BkError *err)
 static bool
 remove_clone(BkDestination *clone, const BkHost *host, BkError *err)
 {
-	return bk_uproot(clone->root, BK_RECOVER_CLONE_MARK, host, err) &&
+	return bk_uproot(clone->root, BK_DESTINATION_CLONE, host, err) &&
 		(rmdir(clone->path) == 0 ||
 		 bk_error_errno(err, "could not remove directory \"%s\"", clone->path));
 }

@@ -262,7 +262,7 @@ check_names(const BkRecover *r, BkError *err)
 {
 	static const char *const refused[] = {
 		"tablespace_map", "postmaster.pid", "recovery.signal", "standby.signal",
-		"backup_manifest", BK_DESTINATION_MARK, BK_RECOVER_CLONE_MARK,
+		"backup_manifest", BK_DESTINATION_MARK, BK_DESTINATION_CLONE,
 	};
 
 	for (size_t i = 0; i < r->list->file_count; i++)

@@ -21,9 +21,6 @@
 #include "repo/repository.h"
 #include "source/destination.h"
 
-/* The mark of a clone: a file with the path it was made at. */
-#define BK_RECOVER_CLONE_MARK	"backup_ext.clone"
-
 typedef struct BkRecoverTablespace
 {
 	uint32_t	oid;

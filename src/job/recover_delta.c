@@ -170,7 +170,7 @@ is_ours(const Sweep *sweep, const char *path, mode_t mode)
 	if (sweep->tablespace != 0)
 		return false;
 	if (strcmp(path, BK_DESTINATION_MARK) == 0 ||
-		(r->request.clone && strcmp(path, BK_RECOVER_CLONE_MARK) == 0))
+		(r->request.clone && strcmp(path, BK_DESTINATION_CLONE) == 0))
 		return S_ISREG(mode);
 	for (size_t i = 0; i < r->tablespace_count; i++)
 	{

@@ -67,7 +67,7 @@ bk_recover_open_places(BkRecover *r, BkError *err)
 	if (!bk_destination_open(&r->data, r->group, err) ||
 		!bk_destination_begin(&r->data, r->bases.system_identifier, err) ||
 		(r->request.clone &&
-		 !bk_destination_put(&r->data, BK_RECOVER_CLONE_MARK, r->data.path,
+		 !bk_destination_put(&r->data, BK_DESTINATION_CLONE, r->data.path,
 							 strlen(r->data.path), err)))
 		return false;
 	if (r->data.filled && !bk_recover_remove_others(r, r->data.root, 0, err))

@@ -19,6 +19,9 @@
 /* The mark: a file with the cluster's system identifier. */
 #define BK_DESTINATION_MARK		"backup_ext.restore"
 
+/* The mark of a clone: a file with the path it was made at. */
+#define BK_DESTINATION_CLONE	"backup_ext.clone"
+
 #define BK_CONTROL_FILE			"global/pg_control"
 
 typedef struct BkDestination

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "source/destination.h"
 #include "source/relation.h"
 
 /* Where in the tree a folder is: that decides what is left out. */
@@ -334,13 +335,17 @@ add_entry(BkTree *tree, const char *path, const struct stat *status,
 	return true;
 }
 
-/* The lists of backup/basebackup.c. */
+/*
+ * The lists of backup/basebackup.c, and what a server that is restored must
+ * not find: it would not recover as it is told, or be taken for another.
+ */
 static bool
 is_excluded(const char *name, Place place, const Names *names)
 {
 	static const char *const files[] = {
 		"postgresql.auto.conf.tmp", "current_logfiles.tmp", "backup_label",
 		"tablespace_map", "backup_manifest", "postmaster.pid", "postmaster.opts",
+		"recovery.signal", "standby.signal", BK_DESTINATION_MARK, BK_DESTINATION_CLONE,
 	};
 	static const char *const prefixes[] = {"pgsql_tmp", "pg_internal.init"};
 	BkRelation	relation;

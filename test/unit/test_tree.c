@@ -36,6 +36,7 @@ static const char *const made[] = {
 	"PG_VERSION", "postgresql.conf", "postgresql.auto.conf", "postgresql.auto.conf.tmp",
 	"current_logfiles.tmp", "backup_label", "backup_label.old", "tablespace_map",
 	"backup_manifest", "postmaster.pid", "postmaster.opts",
+	"recovery.signal", "standby.signal", "backup_ext.restore", "backup_ext.clone",
 	"base/", "base/5/", "base/5/100", "base/5/100_fsm", "base/5/100.1", "base/5/200",
 	"base/5/200.1", "base/5/200_fsm", "base/5/200_init", "base/5/t1_300", "base/5/t1_300_vm",
 	"base/5/pg_internal.init", "base/5/pg_internal.init.77", "base/5/PG_VERSION",
