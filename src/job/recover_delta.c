@@ -118,6 +118,10 @@ sweep_entry(Sweep *sweep, int folder, const char *name, BkError *err)
 	struct stat st;
 	bool		ok;
 
+	/* Servers of other versions have folders of their own beside ours. */
+	if (sweep->tablespace != 0 && length == 0 &&
+		bk_filelist_find(sweep->r->list, sweep->tablespace, name) == NULL)
+		return true;
 	if (length + strlen(name) + 2 > sizeof(sweep->path))
 		return bk_error(err, BK_STATE_WRONG_STATE, "a path in folder \"%.200s\" is too long",
 						sweep->path);

@@ -13,12 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
 #include "job/recover.h"
 #include "source/extract.h"
 
+static bool links_to(const char *data_directory,
+					 const BkRecoverTablespace *tablespace);
 static bool read_tablespaces(BkRecover *r, BkError *err);
 static bool map_location(BkRecover *r, const char *old, char *location,
 						 BkError *err);
@@ -27,6 +30,8 @@ static bool split_map(const char *item, char *old, const char **new,
 					  BkError *err);
 static bool check_location(BkRecover *r, BkRecoverTablespace *tablespace,
 						   BkError *err);
+static bool check_owner(const BkRecover *r,
+						const BkRecoverTablespace *tablespace, BkError *err);
 static bool is_inside(const char *path, const char *folder);
 static bool check_repository(const BkRecover *r, BkError *err);
 static void link_name(char *name, size_t size, uint32_t oid);
@@ -102,13 +107,19 @@ bk_recover_root(const BkRecover *r, const BkVolume *volume)
 bool
 bk_recover_links_to(const BkRecover *r, const BkRecoverTablespace *tablespace)
 {
+	return links_to(r->data.path, tablespace);
+}
+
+static bool
+links_to(const char *data_directory, const BkRecoverTablespace *tablespace)
+{
 	char		name[64];
 	char		path[PATH_MAX + 64];
 	char		found[PATH_MAX];
 	ssize_t		len;
 
 	link_name(name, sizeof(name), tablespace->oid);
-	snprintf(path, sizeof(path), "%s/%s", r->data.path, name);
+	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 1, data_directory, name);
 	len = readlink(path, found, sizeof(found) - 1);
 	if (len < 0)
 		return false;
@@ -244,12 +255,39 @@ check_location(BkRecover *r, BkRecoverTablespace *tablespace, BkError *err)
 	}
 	if (!bk_destination_check_other(place, location, err))
 		return false;
-	if (!place->filled || (r->request.delta && bk_recover_links_to(r, tablespace)))
+	if (!place->filled)
 		return true;
+	if (r->request.delta && bk_recover_links_to(r, tablespace))
+		return check_owner(r, tablespace, err);
 	bk_error(err, BK_STATE_WRONG_STATE, "directory \"%s\" of tablespace %u is not empty",
 			 location, tablespace->oid);
 	return bk_error_hint(err, "Put the tablespace elsewhere: --tablespace-map '%s=/another/directory'",
 						 location);
+}
+
+/*
+ * A plain copy of the original's data directory links to the original's
+ * tablespaces, in which a server may be running.
+ */
+static bool
+check_owner(const BkRecover *r, const BkRecoverTablespace *tablespace,
+			BkError *err)
+{
+	const char *original = bk_json_string(bk_json_get(r->manifest->json, "data_directory"), "");
+	struct stat theirs;
+	struct stat ours;
+
+	if (!links_to(original, tablespace) || stat(original, &theirs) != 0)
+		return true;
+	if (stat(r->data.path, &ours) != 0)
+		return bk_error_errno(err, "could not look at directory \"%s\"", r->data.path);
+	if (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino)
+		return true;
+	bk_error(err, BK_STATE_IN_USE,
+			 "directory \"%s\" of tablespace %u belongs to the cluster in \"%s\"",
+			 tablespace->location, tablespace->oid, original);
+	return bk_error_hint(err, "Put the tablespace elsewhere: --tablespace-map '%s=/another/directory'",
+						 tablespace->location);
 }
 
 /* Is it the folder itself, or below it? */
@@ -266,13 +304,15 @@ is_inside(const char *path, const char *folder)
 static bool
 check_repository(const BkRecover *r, BkError *err)
 {
-	const char *place = strncmp(r->repo->url, "file://", 7) == 0
-		? r->repo->url + 7 : "";
-	char	   *resolved = *place == '\0' ? NULL : realpath(place, NULL);
-	bool		good = resolved == NULL ||
-		(!is_inside(resolved, r->data.path) && !is_inside(r->data.path, resolved));
+	const char *place = bk_storage_describe(r->repo->storage);
+	char	   *repository = place[0] == '/' ? realpath(place, NULL) : NULL;
+	char	   *data = realpath(r->data.path, NULL);
+	const char *directory = data == NULL ? r->data.path : data;
+	bool		good = repository == NULL ||
+		(!is_inside(repository, directory) && !is_inside(directory, repository));
 
-	free(resolved);
+	free(repository);
+	free(data);
 	return good ||
 		bk_error(err, BK_STATE_BAD_ARGUMENT,
 				 "directory \"%s\" and the repository must not lie in each other",

@@ -322,7 +322,8 @@ check_stopped(const BkDestination *destination, BkError *err)
 		return false;
 	pid = labs(strtol(text, NULL, 10));
 	free(text);
-	if (pid <= 1 || (kill((pid_t) pid, 0) != 0 && errno == ESRCH))
+	/* In a container the server may be process 1, and so may this program. */
+	if (pid <= 0 || pid == getpid() || (kill((pid_t) pid, 0) != 0 && errno == ESRCH))
 		return true;
 	bk_error(err, BK_STATE_IN_USE, "a server may be running in directory \"%s\"",
 			 destination->path);

@@ -141,6 +141,38 @@ ok(!-e $place, 'and writes nothing');
 $node->sql_fails("SELECT backup_restore('$id', '$place')", '55000', 'is a base backup', 'a base backup as a database');
 ok(!-e $place, 'writes nothing');
 
+# --- over a directory whose tablespace has files of others ---------------------
+
+{
+	my $delta = BackupExt->to_be_restored('delta');
+	my $space = PostgreSQL::Test::Utils::tempdir . '/new';
+	my @options = ('--tablespace-map', "$tablespace=$space");
+	my $pid_file = $delta->data_dir . '/postmaster.pid';
+
+	$node->restore_into($delta, @options);
+	my ($ours) = glob("$space/PG_*");
+	BackupExt::write_file("$ours/1", 'not of the backup');
+	mkdir "$space/PG_14_202107181" or die $!;
+	BackupExt::write_file("$space/PG_14_202107181/1", 'of another version');
+	$node->restore_into($delta, @options, '--delta');
+	ok(-e "$space/PG_14_202107181/1", "the folder of another server version stays");
+	ok(!-e "$ours/1", 'what lies in its own goes');
+
+	BackupExt::write_file($pid_file, "1\n");
+	$node->program_fails([ 'restore', '--to', $delta->data_dir, @options, '--delta' ],
+		qr/a server may be running.*names process 1,/s, 'a server may be process 1');
+	unlink($pid_file) or die $!;
+
+	# As in a plain copy of the original's files.
+	my ($link) = glob($delta->data_dir . '/pg_tblspc/*[0-9]');
+	unlink($link) && symlink($tablespace, $link) or die $!;
+	my $files = BackupExt::tree($tablespace);
+	$node->program_fails([ 'restore', '--to', $delta->data_dir, '--delta' ],
+		qr/belongs to the cluster in "[^"]+original.*--tablespace-map/s, 'a link into the tablespace of the original');
+	is(BackupExt::tree($tablespace), $files, 'whose files are left alone');
+	$delta->clean_node;
+}
+
 # --- a standby, and configuration from outside ----------------------------------
 
 my $standby = BackupExt->to_be_restored('standby');

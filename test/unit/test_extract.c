@@ -256,7 +256,7 @@ places_are_checked(void **state)
 
 	/* Two at a time, and a server that may run. */
 	assert_good(bk_destination_open(&place, false, &err), &err);
-	snprintf(pid, sizeof(pid), "%d\n", (int) getpid());
+	snprintf(pid, sizeof(pid), "%d\n", (int) getppid());
 	write_file(in_folder(folder, "a/postmaster.pid"), pid, strlen(pid));
 	{
 		BkDestination second;
