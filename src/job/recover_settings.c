@@ -32,7 +32,8 @@ typedef struct Settings
 
 /* Workers of these act on their own, also on other servers. */
 static const char *const schedulers[] = {
-	"pg_cron", "pg_partman_bgw", "pglogical", "pgactive", "bdr", "spock", NULL
+	"pg_cron", "pg_partman_bgw", "pglogical", "pgactive", "bdr", "spock",
+	"pg_net", "pgautofailover", "pg_failover_slots", "repmgr", NULL
 };
 
 static void set(Settings *settings, const char *name, const char *value);
@@ -147,6 +148,10 @@ set_recovery(Settings *settings, BkError *err)
 	set_target(settings);
 	if (!request->standby)
 	{
+		/* They would remove WAL that others need, or announce a failover. */
+		set(settings, "archive_cleanup_command", "");
+		set(settings, "recovery_end_command", "");
+		set(settings, "recovery_min_apply_delay", "0");
 		set(settings, "primary_conninfo", "");
 		set(settings, "primary_slot_name", "");
 	}

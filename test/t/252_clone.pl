@@ -11,6 +11,12 @@ my $node = BackupExt->new('original');
 $node->init(allows_streaming => 'logical');
 $node->archive_wal;
 $node->append_conf('postgresql.conf', "synchronous_standby_names = ''\nmax_logical_replication_workers = 4\n");
+my $outside = PostgreSQL::Test::Utils::tempdir . '/ran';
+$node->append_conf('postgresql.conf', <<"END");
+archive_cleanup_command = 'touch $outside'
+recovery_end_command = 'touch $outside'
+recovery_min_apply_delay = '1h'
+END
 $node->begin;
 my $tablespace = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('postgres', "CREATE TABLESPACE fast LOCATION '$tablespace'");
@@ -48,6 +54,7 @@ like($out, qr{"socket_directory":\s*"\Q$place\E"}, 'with its socket');
 is(in_clone('SELECT string_agg(name, $$, $$) FROM step'), 'early', 'it is at the point that was asked for');
 is(in_clone('SELECT pg_is_in_recovery()'), 'f', 'and takes writes');
 is(in_clone(q(INSERT INTO step VALUES ('in the clone') RETURNING name)) =~ /in the clone/ ? 1 : 0, 1, 'really');
+ok(!-e $outside, "and has run no command of the original's");
 is(in_clone('SHOW archive_mode'), 'off', 'it archives nothing');
 is(in_clone('SHOW max_logical_replication_workers'), '0', 'and subscribes to nothing');
 like(in_clone('SELECT backup_now()'), qr/clone of \Q$id\E/, 'and makes no backups');
