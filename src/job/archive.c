@@ -22,6 +22,7 @@
 #define LOOK_UP_EVERY	200		/* milliseconds; signals may come just before a wait */
 #define WORKING_EVERY	1000
 #define STOP_WAIT		700
+#define STALL_MAX		60000	/* nobody else ends a command of the server's */
 
 /* The lines that ask. */
 typedef struct Input
@@ -278,11 +279,17 @@ parse_path(const char *path, char **folder, BkWalName *name, BkError *err)
 	return *folder != NULL || bk_error_memory(err);
 }
 
-/* Push the file. If that is good, let what was begun beside it come to an end. */
+/*
+ * Push the file. If that is good, let what was begun beside it come to an end.
+ * The server waits for its command, even when it is to stop: as long as
+ * something moves, but not for a store that hangs.
+ */
 static bool
 push_one(BkPush *push, const BkWalName *name, const BkHost *host,
 		 BkPushAnswer *answer, BkError *err)
 {
+	int64_t		until = bk_clock_monotonic_ms() + STALL_MAX;
+	uint64_t	moved = 0;
 	bool		answered = false;
 
 	if (!bk_push_ask(push, name, err))
@@ -290,13 +297,25 @@ push_one(BkPush *push, const BkWalName *name, const BkHost *host,
 	for (;;)
 	{
 		BkPushProgress progress;
+		int64_t		now = bk_clock_monotonic_ms();
 
-		answered = answered || bk_push_answer(push, answer);
-		if (answered && (!answer->ok || bk_push_settle(push)))
+		if (!answered && bk_push_answer(push, answer))
+		{
+			answered = true;
+			until = now + STALL_MAX;
+		}
+		if (answered && (!answer->ok || bk_push_settle(push) || now >= until))
 			return true;
+		if (now >= until)
+			return bk_error(err, BK_STATE_IO, "not a byte has reached the repository for %d s",
+							STALL_MAX / 1000);
 		if (!bk_go_on(host, err) || !wait_for(push, -1, err))
 			return false;
-		if (bk_push_progress(push, 0, &progress))
-			bk_progress(host, "archive", progress.name, progress.done, progress.total);
+		if (!bk_push_progress(push, 0, &progress))
+			continue;
+		bk_progress(host, "archive", progress.name, progress.done, progress.total);
+		if (progress.done != moved)
+			until = now + STALL_MAX;
+		moved = progress.done;
 	}
 }
