@@ -350,6 +350,8 @@ waits_until(sub { !-e $across->data_dir . '/postmaster.pid' }, 'without the last
 $across->{_pid} = undef;
 like(slurp_file($across->logfile), qr/Timeline 2 comes from timeline 1 at [^,]*, which is later: the archive has a gap/,
 	'and says why');
+like($primary->program_ok([ 'wal' ], 'a gap before a fork'), qr/^gap: 00000001\w{16} to 00000001\w{16}$/m, 'is shown');
 rename $elsewhere, $before_fork;
+unlike($primary->program_ok([ 'wal' ], 'no gap before a fork'), qr/^gap: /m, 'and no more');
 
 done_testing();
