@@ -36,6 +36,8 @@ static PlanTry follow(const BkPlanInput *input, BkPlan *plan,
 					  const BkWalPath *path, BkError *err);
 static uint64_t needed_lsn(const BkPlanInput *input, const BkPlan *plan,
 						   uint64_t end);
+static bool ends_later(const BkPlanInput *input, BkPlan *plan,
+					   const BkTimeline *line, const char *missing);
 static bool complain_missing(const BkPlanInput *input, const BkPlan *plan,
 							 const char *missing, BkError *err);
 static bool complain_late(const BkPlanInput *input, const BkPlan *plan,
@@ -239,6 +241,8 @@ follow(const BkPlanInput *input, BkPlan *plan, const BkWalPath *path,
 							   needed < end ? needed : end, missing))
 		{
 			plan->reach_lsn = bk_wal_map_reach(input->map, step->timeline, step->from_lsn);
+			if (ends_later(input, plan, line, missing))
+				break;
 			complain_missing(input, plan, missing, err);
 			return PLAN_FAILED;
 		}
@@ -264,6 +268,31 @@ needed_lsn(const BkPlanInput *input, const BkPlan *plan, uint64_t end)
 	if (input->target->kind == BK_TARGET_IMMEDIATE)
 		return plan->backup->stop_lsn;
 	return input->target->has_lsn ? input->target->lsn : end;
+}
+
+/*
+ * No map tells what time a segment ends at, only when it was stored, which is
+ * later. So a gap may still come too early; then recovery fails there.
+ */
+static bool
+ends_later(const BkPlanInput *input, BkPlan *plan, const BkTimeline *line,
+		   const char *missing)
+{
+	uint64_t	number = plan->reach_lsn / input->map->segment_size;
+
+	if (input->target->kind != BK_TARGET_TIME || line == NULL)
+		return false;
+	for (size_t i = 0; i < line->gap_count; i++)
+	{
+		const BkWalGap *gap = &line->gaps[i];
+
+		if (gap->first != number || gap->before <= input->target->time)
+			continue;
+		plan->reach_time = gap->before;
+		snprintf(plan->missing, sizeof(plan->missing), "%s", missing);
+		return true;
+	}
+	return false;
 }
 
 static bool

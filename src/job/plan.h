@@ -44,6 +44,7 @@ typedef struct BkPlan
 	bool		others;			/* it could have gone on with others as well */
 	uint64_t	reach_lsn;		/* end of the WAL on this way */
 	int64_t		reach_time;		/* when the last of it was stored */
+	char		missing[BK_WAL_NAME_SIZE];	/* ends this way, behind the time that is wanted; or "" */
 } BkPlan;
 
 /*

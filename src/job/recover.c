@@ -205,6 +205,10 @@ make_plan(BkRecover *r, BkError *err)
 		return false;
 	r->manifest = bk_bases_manifest(&r->bases, r->plan.backup);
 	r->request.id = r->plan.backup->id;
+	if (r->plan.missing[0] != '\0')
+		bk_log(r->host, BK_LOG_WARNING,
+			   "WAL file \"%s\" is missing; recovery fails if it does not come to the time that is wanted before that",
+			   r->plan.missing);
 	if (r->plan.others)
 		warn_of_others(r);
 	return true;

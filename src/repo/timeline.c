@@ -390,7 +390,11 @@ add_gap(BkTimeline *timeline, uint64_t first, uint64_t last, BkError *err)
 	timeline->gaps = gaps;
 	for (; at > 0 && gaps[at - 1].first > last; at--)
 		gaps[at] = gaps[at - 1];
-	gaps[at] = (BkWalGap) {first, last};
+	gaps[at] = (BkWalGap) {
+		.first = first,
+		.last = last,
+		.before = first == timeline->last + 1 ? timeline->last_modified : 0,
+	};
 	timeline->gap_count++;
 	return true;
 }

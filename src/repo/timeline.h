@@ -29,6 +29,7 @@ typedef struct BkWalGap
 {
 	uint64_t	first;
 	uint64_t	last;			/* included */
+	int64_t		before;			/* when the segment before it was stored, 0: none */
 } BkWalGap;
 
 /* A name with two contents: nobody is served either of them. */

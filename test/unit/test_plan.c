@@ -111,6 +111,8 @@ static const struct
 	{"and says what can be reached", {.kind = BK_TARGET_LATEST}, NULL, false, NULL, 0, BK_STATE_MISSING_FILE, "to 0/A000000"},
 	{"a gap behind the target does not matter",
 		{.kind = BK_TARGET_LSN, .has_lsn = true, .lsn = 9 * (uint64_t) SIZE}, NULL, false, "on two", 2, NULL, NULL},
+	{"nor does one behind a time", {.kind = BK_TARGET_TIME, .time = NOON + 539}, "on two", false, "on two", 2, NULL, NULL},
+	{"one that may come before a time", {.kind = BK_TARGET_TIME, .time = NOON + 540}, "on two", false, NULL, 0, BK_STATE_MISSING_FILE, "00000002000000000000000A"},
 	{"the end of the backup needs no more", {.kind = BK_TARGET_IMMEDIATE}, NULL, false, "on two", 2, NULL, NULL},
 	{"another line takes a backup that leads to it",
 		{.kind = BK_TARGET_LATEST, .line = BK_LINE_NUMBER, .timeline = 3}, NULL, false, "second", 3, NULL, NULL},
