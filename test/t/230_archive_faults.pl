@@ -27,11 +27,13 @@ my $place = $box->{place};
 my $log = $box->node->logfile;
 mkdir "$place/kept";
 play('good');
+spew("$place/protocol", "1\n");
 $box->replace('pg_backup_ext', <<"END");
 [ "\$1" = archive-agent ] || exec \$real "\$@"
 read -r request
 echo "\$request" >>$place/requests
-echo '{"event":"hello","protocol":1,"oldest":1,"version":"0"}'
+read -r protocol <$place/protocol
+echo "{\\"event\\":\\"hello\\",\\"protocol\\":\$protocol,\\"oldest\\":\$protocol,\\"version\\":\\"0\\"}"
 while read -r line; do
 	name=\${line#*: \\"}
 	name=\${name%\\"*}
@@ -122,6 +124,21 @@ foreach my $mode (qw(exit segv garbage long half other conflict))
 	switch_wal();
 	is_done($wal, "$mode: then it is archived");
 }
+# --- another version of the program is put in its place -----------------------
+
+{
+	my $from = -s $log;
+	spew("$place/protocol", "7\n");
+	kill 'KILL', agent();
+	$wal = switch_wal();
+	wait_for(sub { substr(slurp($log), $from) =~ /could not archive "$wal": .*\n.*speaks versions 7 to 7 of the agent protocol/ },
+		'another protocol: is logged');
+	is_ready($wal, 'another protocol: the file still waits');
+	is(archiver(), $archiver, 'another protocol: the archiver lives');
+	spew("$place/protocol", "1\n");
+	is_done($wal, 'another protocol: and is archived when the right one is back');
+}
+
 # Memory that runs out is one more error: a long line needs much of it.
 SKIP:
 {
