@@ -297,7 +297,7 @@ check_pages(Walk *walk, const BkInventoryLine *line, uint64_t at, size_t len)
 	{
 		if (bk_page_is_right(walk->buf + i, size,
 							 relation.segment * physical->segment_blocks + block,
-							 physical->start_lsn))
+							 physical->start_lsn, physical->stop_lsn))
 			continue;
 		if (walk->wrong_pages++ == 0)
 			snprintf(walk->first_wrong, sizeof(walk->first_wrong),

@@ -194,7 +194,8 @@ static bool
 is_right(const BkDataFile *file, const char *page, uint32_t block)
 {
 	return bk_page_is_right(page, file->rules->block_size,
-							file->first_block + block, file->rules->start_lsn);
+							file->first_block + block, file->rules->start_lsn,
+							UINT64_MAX);
 }
 
 /* Does the page become right? A page that was cut off is none of ours. */

@@ -22,7 +22,7 @@
 /* Offsets in the header. */
 #define AT_LSN		0			/* two 32-bit halves, the high one first */
 #define AT_CHECKSUM	8
-#define AT_UPPER	14			/* 0 in a new page */
+#define AT_UPPER	14			/* 0 in a new page, as all the rest */
 
 typedef uint32_t Lanes __attribute__((vector_size(LANES * sizeof(uint32_t))));
 
@@ -117,16 +117,21 @@ bk_page_lsn(const void *page)
 }
 
 bool
-bk_page_is_new(const void *page)
+bk_page_is_new(const void *page, uint32_t size)
 {
-	return read_number(page, AT_UPPER) == 0;
+	const char *bytes = page;
+
+	return read_number(page, AT_UPPER) == 0 && bytes[0] == 0 &&
+		memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
 bool
 bk_page_is_right(const void *page, uint32_t size, uint32_t block,
-				 uint64_t start_lsn)
+				 uint64_t start_lsn, uint64_t stop_lsn)
 {
-	return bk_page_is_new(page) || bk_page_lsn(page) >= start_lsn ||
+	uint64_t	lsn = bk_page_lsn(page);
+
+	return bk_page_is_new(page, size) || (lsn >= start_lsn && lsn <= stop_lsn) ||
 		bk_page_checksum(page, size, block) == bk_page_stored_checksum(page);
 }
 

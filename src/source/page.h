@@ -30,15 +30,17 @@ extern uint64_t bk_page_lsn(const void *page);
 
 /*
  * A page that was added to the relation and never initialised has no
- * checksum (PageIsNew).
+ * checksum. It is all zeros, or the server would not read it
+ * (PageIsVerifiedExtended in src/backend/storage/page/bufpage.c).
  */
-extern bool bk_page_is_new(const void *page);
+extern bool bk_page_is_new(const void *page, uint32_t size);
 
 /*
- * Is the page what it should be in a backup that began at start_lsn? One that
- * is new or was changed since then may be anything: replay writes it anew.
+ * Is the page what it should be in a backup from start_lsn to stop_lsn? One
+ * that is new or was changed meanwhile may be anything: replay writes it anew.
+ * While the backup runs, stop_lsn is UINT64_MAX.
  */
 extern bool bk_page_is_right(const void *page, uint32_t size, uint32_t block,
-							 uint64_t start_lsn);
+							 uint64_t start_lsn, uint64_t stop_lsn);
 
 #endif

@@ -28,12 +28,12 @@ real_pages_are_right(void **state)
 	{
 		const char *page = pages.data + block * SIZE;
 
-		assert_false(bk_page_is_new(page));
+		assert_false(bk_page_is_new(page, SIZE));
 		assert_true(bk_page_lsn(page) > 0 && bk_page_lsn(page) < (uint64_t) 1 << 32);
 		assert_int_equal(bk_page_checksum(page, SIZE, block), bk_page_stored_checksum(page));
-		assert_true(bk_page_is_right(page, SIZE, block, UINT64_MAX));
+		assert_true(bk_page_is_right(page, SIZE, block, UINT64_MAX, UINT64_MAX));
 		/* In another's place it is wrong. */
-		assert_false(bk_page_is_right(page, SIZE, block + 1, UINT64_MAX));
+		assert_false(bk_page_is_right(page, SIZE, block + 1, UINT64_MAX, UINT64_MAX));
 	}
 	bk_buf_free(&pages);
 }
@@ -50,16 +50,22 @@ every_byte_counts(void **state)
 	for (size_t i = 0; i < SIZE; i++)
 	{
 		pages.data[i] ^= 1;
-		assert_false(bk_page_is_right(pages.data, SIZE, 0, UINT64_MAX));
+		assert_false(bk_page_is_right(pages.data, SIZE, 0, UINT64_MAX, UINT64_MAX));
 		pages.data[i] ^= 1;
 	}
 	pages.data[SIZE - 1] ^= 1;
-	assert_false(bk_page_is_right(pages.data, SIZE, 0, lsn + 1));
+	assert_false(bk_page_is_right(pages.data, SIZE, 0, lsn + 1, UINT64_MAX));
 	/* What was changed since the start is written anew by replay. */
-	assert_true(bk_page_is_right(pages.data, SIZE, 0, lsn));
-	/* So is a page that is new, whatever else stands there. */
-	memset(pages.data + 14, 0, 2);
-	assert_true(bk_page_is_right(pages.data, SIZE, 0, UINT64_MAX));
+	assert_true(bk_page_is_right(pages.data, SIZE, 0, lsn, UINT64_MAX));
+	/* Not so what can only have been changed after the end. */
+	assert_false(bk_page_is_right(pages.data, SIZE, 0, 0, lsn - 1));
+	/* A page is new if nothing stands there, not if its header was lost. */
+	memset(pages.data, 0, 512);
+	assert_false(bk_page_is_new(pages.data, SIZE));
+	assert_false(bk_page_is_right(pages.data, SIZE, 0, UINT64_MAX, UINT64_MAX));
+	memset(pages.data, 0, SIZE);
+	assert_true(bk_page_is_new(pages.data, SIZE));
+	assert_true(bk_page_is_right(pages.data, SIZE, 0, UINT64_MAX, UINT64_MAX));
 	bk_buf_free(&pages);
 }
 

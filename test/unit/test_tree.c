@@ -303,7 +303,7 @@ wrong_pages_are_told(void **state)
 	pages[35 * SIZE + 4000] ^= 1;
 	/* One that was changed since the start, one that is new, half a page. */
 	memcpy(pages + 10 * SIZE, lsn, 8);
-	memset(pages + 20 * SIZE + 14, 0, 2);
+	memset(pages + 20 * SIZE, 0, SIZE);
 	write_file(in_folder(folder, "base/5/100.2"), pages, 39 * SIZE + 100);
 	write_file(in_folder(folder, "other"), pages, 40 * SIZE);
 	corrupt_count = 0;
