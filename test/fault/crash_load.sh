@@ -1,5 +1,5 @@
 #!/bin/sh
-# crash_load.sh [KILLS] - kill -9 of the postmaster under load, again and again.
+# crash_load.sh [KILLS] - kill -9 of a server under load, again and again.
 #
 # Segments are of 1 MB and some records of several, so that crashes fall into
 # records that span segments. After each crash the server must start at once,
@@ -12,18 +12,22 @@ kills=${1:-25}
 stage <<END
 wal_keep_size = 20GB
 max_wal_size = 64MB
+wal_buffers = 64kB
 checkpoint_timeout = 30s
 END
 cat >"$work/long.sql" <<'END'
-SELECT pg_logical_emit_message(true, 'long', repeat('x', (random() * 3000000)::int)) IS NULL;
+SELECT pg_logical_emit_message(true, 'long', repeat('x', (random() * 9000000)::int)) IS NULL;
 END
 id=$(sql "SELECT backup_now(kind => 'base')")
 
 n=0
 while [ $n -lt "$kills" ]; do
 	n=$((n + 1))
-	write_on -f "$work/long.sql@1" -f "$work/write.sql@20"
+	write_on -f "$work/long.sql@1" -f "$work/write.sql@3"
 	sleep "$(awk -v n="$n" 'BEGIN { srand(n); print 0.3 + 1.5 * rand() }')"
+	# All at once: a backend that lives on would end what it writes.
+	# shellcheck disable=SC2046
+	kill -KILL $(pgrep -P "$(head -n 1 "$data/postmaster.pid")") 2>/dev/null || :
 	kill_server "$data"
 	wait "$writer" 2>/dev/null || :
 	writer=
