@@ -17,6 +17,7 @@
 
 #define PROGRAM			"pg_backup_ext"
 #define EXIT_USAGE		2
+#define EXIT_NO_COMMAND	127		/* as the shell says it */
 
 #define OPTION_JSON		1000
 #define OPTION_HELP		1001
@@ -77,7 +78,11 @@ main(int argc, char **argv)
 	}
 	command = bk_command_find(argv[1]);
 	if (command == NULL)
-		return complain("unknown command \"%s\"", argv[1]);
+	{
+		complain("unknown command \"%s\"", argv[1]);
+		/* A server runs its restore_command here, and takes 2 for end of WAL. */
+		return access("PG_VERSION", F_OK) == 0 ? EXIT_NO_COMMAND : EXIT_USAGE;
+	}
 	if (bk_command_is_agent(command))
 		return run_agent(command, argc, argv, bindir);
 

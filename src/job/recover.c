@@ -11,6 +11,7 @@
 
 #include "core/child.h"
 #include "core/clock.h"
+#include "core/conf.h"
 #include "job/common.h"
 #include "job/restore.h"
 #include "job/verbs.h"
@@ -30,6 +31,7 @@ static bool is_behind_link(const BkRecover *r, const char *name);
 static bool check_server(BkRecover *r, BkError *err);
 static bool check_space(const BkRecover *r, BkError *err);
 static bool put_manifest(BkRecover *r, BkError *err);
+static void warn_of_other_directory(const BkRecover *r);
 static void report(const BkRecover *r);
 
 bool
@@ -51,6 +53,8 @@ bk_recover_run(const BkRequest *request, const BkHost *host, BkError *err)
 
 	ok = bk_recover_prepare(&r, request, host, err) &&
 		(request->dry_run || bk_recover_write(&r, err));
+	if (ok && !request->dry_run)
+		warn_of_other_directory(&r);
 	if (ok)
 		report(&r);
 	else if (r.data.root >= 0 && err->hint[0] == '\0')
@@ -394,6 +398,20 @@ put_manifest(BkRecover *r, BkError *err)
 		bk_destination_copy(&r->data, "backup_manifest", reader, err);
 	bk_reader_close(reader);
 	return ok;
+}
+
+/* No setting of ours can overrule data_directory. */
+static void
+warn_of_other_directory(const BkRecover *r)
+{
+	BkError		ignored;
+	BkConf	   *conf = bk_conf_read(r->data.path, &ignored);
+
+	if (conf != NULL && strcmp(bk_conf_data_directory(conf), r->data.path) != 0)
+		bk_log(r->host, BK_LOG_WARNING,
+			   "\"%s/postgresql.conf\" sets data_directory to \"%s\": take that out before the server is started, or it starts there",
+			   r->data.path, bk_conf_data_directory(conf));
+	bk_conf_free(conf);
 }
 
 static void

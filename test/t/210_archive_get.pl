@@ -203,6 +203,8 @@ answers($after, 1, qr/"$after" is not in the archive/, 'one behind the last');
 answers('00000002.history', 1, qr/is not in the archive/, 'a history that never was');
 answers('00000009000000000000000A', 1, qr/is not in the archive/, 'another timeline');
 answers('nonsense', 126, qr/22023/, 'a name that is none');
+IPC::Run::run([ 'pg_backup_ext', 'archiveget', $middle, $target ], '2>', \my $typo, 'init', sub { chdir $primary->data_dir });
+is($? >> 8, 127, 'a command that does not exist, where a server runs it');
 answers($middle, 126, qr/unrecognized option/, 'an unknown option', '--nonsense');
 answers($middle, 126, qr/22023/, 'no number', '--repo', $primary->url, '--jobs', 'many');
 answers($middle, 126, qr/./, 'no repository', '--repo', 'file:///nonexistent', '--retry', '0');
