@@ -734,7 +734,7 @@ CREATE VIEW @extschema@.backup_status AS
         SELECT d.datname::text COLLATE pg_catalog."default"
         FROM pg_catalog.pg_database AS d
     )
-    SELECT n.database AS subject, n.database,
+    SELECT n.database AS what, n.database,
         CASE
             WHEN b.state OPERATOR(pg_catalog.=) 'bad' THEN 'critical'
             WHEN g.id IS NULL THEN 'critical'
@@ -954,7 +954,7 @@ CREATE VIEW @extschema@.backup_status AS
     WHERE w.state IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_status IS
 'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried; one for the base backups, likewise, and one for WAL archiving';
-COMMENT ON COLUMN @extschema@.backup_status.subject IS 'what the row is about: a database, "base backups" or "WAL archiving"';
+COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "base backups" or "WAL archiving"';
 COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, if it is about one';
 COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';

@@ -1,7 +1,8 @@
 #!/bin/sh
 # demo.sh - see it work: build, install, start a private PostgreSQL 15, back
 # up a sample database, verify the backup, restore it under another name, and
-# compare every row. Nothing stays behind but the packages and the installed
+# compare every row; then lose a table, and look at the cluster as it was
+# before that. Nothing stays behind but the packages and the installed
 # extension. Needs root on a fresh Debian 12; where everything is installed
 # any user will do.
 set -eu
@@ -54,12 +55,18 @@ value()
 cluster_start "$cluster" <<END
 shared_preload_libraries = 'backup_ext'
 backup_ext.repository = 'file://$cluster/repository'
+backup_ext.clone_directory = '$cluster'
+archive_mode = on
+archive_library = 'backup_ext'
 timezone = 'UTC'
 END
 echo "PostgreSQL $(value postgres 'SHOW server_version') is running with these settings:"
 echo
 echo "    shared_preload_libraries = 'backup_ext'"
 echo "    backup_ext.repository = 'file://$cluster/repository'"
+echo "    backup_ext.clone_directory = '$cluster'"
+echo "    archive_mode = on"
+echo "    archive_library = 'backup_ext'"
 run_psql -d postgres -c 'CREATE DATABASE shop TEMPLATE template0'
 run_psql -d shop -f - <test/data/shop.sql
 sql shop "SELECT count(*) AS customers, (SELECT count(*) FROM orders) AS orders,
@@ -109,3 +116,21 @@ if ! diff -u "$work/shop.rows" "$work/shop_copy.rows" || ! diff -u "$work/shop.s
 	exit 1
 fi
 echo "equal"
+
+# The whole cluster, at any moment.
+orders=$(value shop 'SELECT count(*) FROM orders')
+sql postgres "SELECT backup_now(kind => 'base');"
+sql postgres "SELECT backup_mark('before the mistake');"
+sql shop "TRUNCATE orders CASCADE;"
+
+statement="SELECT backup_clone('look', target_name => 'before the mistake');"
+echo
+echo "postgres=# $statement"
+conninfo=$(value postgres "$statement")
+echo "$conninfo"
+cloned=$(as_owner "$bindir/psql" -X -A -t -c 'SELECT count(*) FROM orders' "$conninfo dbname=shop")
+echo
+echo "rows of table orders: $orders before, $(value shop 'SELECT count(*) FROM orders') now, $cloned in the clone"
+[ "$cloned" = "$orders" ]
+sql postgres "SELECT backup_clone_drop('look');"
+sql postgres "SELECT state, last_archived_wal, archived_count, failed_count FROM backup_wal;"

@@ -166,7 +166,7 @@ $server->set('backup_ext.role', '');
 $server->sql("SELECT backup_restore('$id', 'app_copy')");
 is($server->sql('SELECT count(*) FROM secret', 'app_copy'), 2, 'with BYPASSRLS all rows are in the backup');
 
-# The owner, who is subject to FORCE.
+# The owner, who is what to FORCE.
 $server->sql('ALTER ROLE poor CREATEDB');
 $server->sql('CREATE DATABASE own OWNER poor');
 $server->sql(<<'END', 'own');

@@ -101,7 +101,7 @@ sub same_files
 }
 
 my $place = $node->repository;
-my $verdict = q(SELECT state || ': ' || reason FROM backup_status WHERE subject = 'WAL archiving');
+my $verdict = q(SELECT state || ': ' || reason FROM backup_status WHERE what = 'WAL archiving');
 
 # --- a repository that is not there yet ---------------------------------------
 

@@ -192,7 +192,7 @@ pass('hang: databases come and go');
 # for longer than it does).
 kill 'STOP', $archiver;
 my $data = $box->node->data_dir;
-my $verdict = q(SELECT state || ': ' || reason FROM backup_status WHERE subject = 'WAL archiving');
+my $verdict = q(SELECT state || ': ' || reason FROM backup_status WHERE what = 'WAL archiving');
 utime(time() - 400, time() - 400, "$data/pg_wal/archive_status/$wal.ready");
 like($box->sql($verdict), qr/^warning: "$wal" waits to be archived since 6 minutes/, 'stopped: late');
 utime(time() - 1000, time() - 1000, "$data/pg_wal/archive_status/$wal.ready");

@@ -179,7 +179,7 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE TABLE second AS SELECT 2; SELECT pg_switch_wal()');
 ok($node->poll_query_until('postgres', q(SELECT failure LIKE '23505%' FROM backup_wal)), 'a cold copy that was put back: a conflict is seen')
   or diag($node->safe_psql('postgres', 'SELECT failure FROM backup_wal'));
-is($node->safe_psql('postgres', q(SELECT state FROM backup_status WHERE subject = 'WAL archiving')), 'critical', 'the status is critical');
+is($node->safe_psql('postgres', q(SELECT state FROM backup_status WHERE what = 'WAL archiving')), 'critical', 'the status is critical');
 my %now = %{ BackupExtFaults::tree("$repository/wal") };
 is_deeply({ map { $_ => $now{$_} } keys %stored }, \%stored, 'what was archived stays as it was');
 $node->stop;

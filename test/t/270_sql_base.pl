@@ -13,7 +13,7 @@ $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', "archive_mode = on\narchive_library = 'backup_ext'\n");
 $node->begin;
 my $row = q(SELECT concat_ws('|', state, reason, backups, last_success_id, last_failure, running) FROM backup_status
-	WHERE subject = 'base backups');
+	WHERE what = 'base backups');
 
 # --- asked for --------------------------------------------------------------
 

@@ -93,7 +93,7 @@ is($copy->safe_psql('postgres', q(SELECT ok FROM backup_check() WHERE check_name
 	'backup_check() says that it is fenced');
 like($copy->safe_psql('postgres', q(SELECT hint FROM backup_check() WHERE check_name = 'repository accepts this cluster')),
 	qr/backup_adopt\(\)/, 'and what to do');
-is($copy->safe_psql('postgres', q(SELECT state FROM backup_status WHERE subject = 'WAL archiving')), 'critical',
+is($copy->safe_psql('postgres', q(SELECT state FROM backup_status WHERE what = 'WAL archiving')), 'critical',
 	'backup_status is critical');
 is_deeply(BackupExtFaults::tree($repository), $before, 'production is byte for byte as it was');
 

@@ -80,7 +80,7 @@ wait_for_rows(50);
 
 my $later = $node->safe_psql('postgres', q{SELECT backup_now(kind => 'base')});
 wait_for_rows(50);
-is( $node->safe_psql('postgres', q{SELECT state FROM backup_status WHERE subject = 'WAL archiving'}),
+is( $node->safe_psql('postgres', q{SELECT state FROM backup_status WHERE what = 'WAL archiving'}),
 	'ok', 'the status of archiving is ok');
 
 # --- the server is lost
