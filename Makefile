@@ -199,6 +199,12 @@ check-all: all
 print-checks:
 	@echo $(CHECKS)
 
+# Crashes, failovers and full disks on real servers: too slow for every check.
+FAULTS ?= $(filter-out test/fault/stage.sh,$(sort $(wildcard test/fault/*.sh)))
+faults: all
+	+@sh test/drop.sh env PG_CONFIG='$(PG_CONFIG)' \
+		sh -ec 'for fault; do echo "$$fault"; sh "$$fault"; done' sh $(FAULTS)
+
 bench: all
 	+@PG_CONFIG='$(PG_CONFIG)' SCALE=$(SCALE) ROUNDS=$(ROUNDS) sh test/bench.sh
 # Needs "make install" before it, since the server must find the program.
@@ -210,5 +216,5 @@ demo:
 
 .SECONDARY:
 .PHONY: FORCE lint unit unit-san fuzz build-tests clang regress tap installcheck versions \
-	check-versions check check-all print-checks bench bench-physical demo install-program \
+	check-versions check check-all print-checks faults bench bench-physical demo install-program \
 	installdirs-program uninstall-program

@@ -9,7 +9,9 @@ set -eu
 cd "$(dirname "$0")/.."
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 MAKEFLAGS="s -j$(nproc)"
-export PG_CONFIG MAKEFLAGS
+# Most tests wait more than they work.
+TAP_JOBS=${TAP_JOBS:-2}
+export PG_CONFIG MAKEFLAGS TAP_JOBS
 
 give_up()
 {
