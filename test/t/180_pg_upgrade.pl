@@ -3,8 +3,8 @@
 # adopted, and what the old one made restores into it.
 #
 # BACKUP_EXT_PG15 and BACKUP_EXT_PG17 may name a pg_config of each; otherwise
-# the one of this test run, the host's, and what test/versions.sh has unpacked
-# are looked at. Both need the extension installed.
+# the one of this test run and the host's are looked at. Both need the extension
+# installed; "make check-versions" sees to that.
 use strict;
 use warnings;
 use FindBin;
@@ -18,9 +18,7 @@ use Test::More;
 sub find_version
 {
 	my ($major) = @_;
-	my $unpacked = ($ENV{TMPDIR} // '/tmp') . "/backup_ext-pg/$major";
-	for my $pg_config ($ENV{"BACKUP_EXT_PG$major"}, 'pg_config', "/usr/lib/postgresql/$major/bin/pg_config",
-		-e "$unpacked/.complete" ? "$unpacked/usr/lib/postgresql/$major/bin/pg_config" : undef)
+	for my $pg_config ($ENV{"BACKUP_EXT_PG$major"}, 'pg_config', "/usr/lib/postgresql/$major/bin/pg_config")
 	{
 		next if !defined $pg_config || ($pg_config =~ m{/} && !-x $pg_config);
 		my $version = qx{$pg_config --version} // '';
@@ -33,7 +31,7 @@ sub find_version
 
 my ($config15, $config17) = (find_version(15), find_version(17));
 plan skip_all => 'PostgreSQL 15 with the extension is not here' if !defined $config15;
-plan skip_all => 'PostgreSQL 17 with the extension is not here (test/versions.sh unpacks it)' if !defined $config17;
+plan skip_all => 'PostgreSQL 17 with the extension is not here' if !defined $config17;
 
 # --- the old cluster --------------------------------------------------------
 
