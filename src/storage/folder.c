@@ -375,6 +375,10 @@ check_rights(int fd, const char *path, BkError *err)
 				 "directory \"%s\" belongs to another user", path);
 		bk_error_detail(err, "Its owner has user ID %u, this program runs as user ID %u.",
 						(unsigned) status.st_uid, (unsigned) geteuid());
+		/* Root has taken the wrong hat; the repository is the server's. */
+		if (geteuid() == 0)
+			return bk_error_hint(err, "Run this as the owner, with \"sudo -u #%u\", or name the server with -D.",
+								 (unsigned) status.st_uid);
 		return bk_error_hint(err, "chown %u '%s'", (unsigned) geteuid(), path);
 	}
 	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
