@@ -17,6 +17,22 @@
 #define VOLUME_MIN			((uint64_t) 64 * 1024 * 1024)
 #define VOLUME_MAX			((uint64_t) 1024 * 1024 * 1024)
 
+/* How the entries of a tree are being dealt out. */
+typedef struct Deal
+{
+	BkVolumeSet *set;
+	const char *name;
+	const BkBaseVolume *like;
+	const BkConfig *config;
+	uint64_t	limit;
+	BkVolumeFile *front;		/* where the next small file goes */
+	BkVolumeFile *back;			/* behind where the next large one goes */
+	size_t		open;			/* volume of small files that is being filled */
+} Deal;
+
+static bool deal_out(Deal *deal, const BkTree *tree, bool top, BkError *err);
+static bool deal_entry(Deal *deal, const BkTreeEntry *entry, BkError *err);
+static bool open_volume(Deal *deal, BkError *err);
 static BkBaseVolume *new_volume(BkVolumeSet *set, const char *name,
 							const BkBaseVolume *like, BkVolumeFile *files,
 							BkError *err);
@@ -39,45 +55,82 @@ bk_volume_limit(uint64_t total, int64_t jobs)
 	return limit < total / VOLUMES_MAX ? total / VOLUMES_MAX : limit;
 }
 
-/* Small files fill the array from its front, large ones from its back. */
+/*
+ * Small files fill the array from its front, large ones from its back. Those
+ * at the top have a volume of their own: the configuration is there, which is
+ * all that a restore with --delta of an unchanged cluster finds different.
+ */
 bool
 bk_volume_add_tree(BkVolumeSet *set, const char *name, const BkBaseVolume *like,
 				   const BkTree *tree, const BkConfig *config, uint64_t limit,
 				   BkError *err)
 {
-	BkVolumeFile *front = calloc(tree->count + 1, sizeof(BkVolumeFile));
-	BkVolumeFile *back = front + tree->count;
-	BkBaseVolume   *volume = front == NULL ? NULL : new_volume(set, name, like, front, err);
-	size_t		open;
+	Deal		deal = {.set = set, .name = name, .like = like, .config = config, .limit = limit};
+	BkVolumeFile *files = calloc(tree->count + 1, sizeof(BkVolumeFile));
+	BkBaseVolume *volume = files == NULL ? NULL : new_volume(set, name, like, files, err);
 
 	if (volume == NULL)
 	{
-		free(front);
+		free(files);
 		return bk_error_memory(err);
 	}
-	volume->shared = front;
-	open = set->count - 1;
+	volume->shared = files;
+	deal.front = files;
+	deal.back = files + tree->count;
+	deal.open = set->count - 1;
+	if (!deal_out(&deal, tree, true, err))
+		return false;
+	if (deal.front > files && !open_volume(&deal, err))
+		return false;
+	return deal_out(&deal, tree, false, err);
+}
+
+/* Deal out the files at the top, or everything else. */
+static bool
+deal_out(Deal *deal, const BkTree *tree, bool top, BkError *err)
+{
 	for (size_t i = 0; i < tree->count; i++)
 	{
 		const BkTreeEntry *entry = &tree->entries[i];
-		bool		alone = entry->size >= limit;
+		bool		at_top = !entry->directory && strchr(entry->path, '/') == NULL;
 
-		if (config != NULL && bk_config_replaces(config, entry->path))
+		if (at_top != top ||
+			(deal->config != NULL && bk_config_replaces(deal->config, entry->path)))
 			continue;
-		if (alone)
-			volume = new_volume(set, name, like, --back, err);
-		else if (set->list[open].size + entry->size <= limit)
-			volume = &set->list[open];
-		else
-		{
-			volume = new_volume(set, name, like, front, err);
-			open = set->count - 1;
-		}
+		if (!deal_entry(deal, entry, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+deal_entry(Deal *deal, const BkTreeEntry *entry, BkError *err)
+{
+	BkBaseVolume *volume;
+
+	if (entry->size >= deal->limit)
+	{
+		volume = new_volume(deal->set, deal->name, deal->like, --deal->back, err);
 		if (volume == NULL)
 			return false;
-		add_file(set, volume, entry);
-		front += !alone;
+		add_file(deal->set, volume, entry);
+		return true;
 	}
+	if (deal->set->list[deal->open].size + entry->size > deal->limit &&
+		!open_volume(deal, err))
+		return false;
+	add_file(deal->set, &deal->set->list[deal->open], entry);
+	deal->front++;
+	return true;
+}
+
+/* The small files that come now go into a new volume. */
+static bool
+open_volume(Deal *deal, BkError *err)
+{
+	if (new_volume(deal->set, deal->name, deal->like, deal->front, err) == NULL)
+		return false;
+	deal->open = deal->set->count - 1;
 	return true;
 }
 

@@ -329,9 +329,10 @@ files_are_dealt_out(void **state)
 {
 	static const uint64_t sizes[] = {10, 60, 100, 50, 41, 500, 9};
 	static const char *const streams[] = {
-		"base.0001.tar", "base.0002.tar", "base.0003.tar", "base.0004.tar",
+		"base.0001.tar", "base.0002.tar", "base.0003.tar", "base.0004.tar", "base.0005.tar",
 	};
-	static const uint64_t filled[] = {70, 100, 100, 500};
+	/* what lies at the top comes first */
+	static const uint64_t filled[] = {9, 70, 100, 91, 500};
 	BkTreeEntry entries[7];
 	BkTree		tree = {.entries = entries, .count = 7};
 	BkBaseVolume like = {.root = 3, .prefix = ""};
@@ -343,16 +344,16 @@ files_are_dealt_out(void **state)
 	memset(entries, 0, sizeof(entries));
 	for (size_t i = 0; i < 7; i++)
 	{
-		entries[i].path = "x";
+		entries[i].path = i == 6 ? "x" : "folder/x";
 		entries[i].size = sizes[i];
 	}
 	assert_good(bk_volume_add_tree(&set, "base", &like, &tree, NULL, 100, &err), &err);
-	assert_int_equal(set.count, 4);
+	assert_int_equal(set.count, 5);
 	assert_int_equal(set.size, 770);
 	bk_volume_sort_by_size(&set);
 	assert_int_equal(set.list[0].size, 500);
 	bk_volume_sort_by_name(&set);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 	{
 		uint64_t	size = 0;
 
