@@ -11,10 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *find_last(const char *text, const char *name);
 static bool sets_name(const char *line, const char *name);
 static size_t name_length(const char *line);
-static void unquote(const char *from, BkBuf *value);
 
 void
 bk_autoconf_set(BkBuf *text, const char *name, const char *value)
@@ -69,41 +67,6 @@ bk_autoconf_copy(BkBuf *text, const char *old, const char *const *except)
 	}
 }
 
-bool
-bk_autoconf_sets(const char *text, const char *name)
-{
-	return find_last(text, name) != NULL;
-}
-
-bool
-bk_autoconf_get(const char *text, const char *name, BkBuf *value)
-{
-	const char *line = find_last(text, name);
-
-	if (line == NULL)
-		return false;
-	line += strspn(line, " \t");
-	line += name_length(line);
-	line += strspn(line, " \t=");
-	unquote(line, value);
-	return true;
-}
-
-static const char *
-find_last(const char *text, const char *name)
-{
-	const char *found = NULL;
-
-	while (*text != '\0')
-	{
-		if (sets_name(text, name))
-			found = text;
-		text += strcspn(text, "\n");
-		text += *text == '\n';
-	}
-	return found;
-}
-
 /* Names of settings have no case. */
 static bool
 sets_name(const char *line, const char *name)
@@ -118,23 +81,4 @@ static size_t
 name_length(const char *line)
 {
 	return strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$");
-}
-
-/* A quoted value as bk_autoconf_set() writes it, or a bare one. */
-static void
-unquote(const char *from, BkBuf *value)
-{
-	if (*from != '\'')
-	{
-		bk_buf_append(value, from, strcspn(from, " \t\r\n#"));
-		return;
-	}
-	for (from++; *from != '\0' && *from != '\n'; from++)
-	{
-		if (*from == '\'' && from[1] != '\'')
-			return;
-		if ((*from == '\'' || *from == '\\') && from[1] != '\0')
-			from++;
-		bk_buf_append(value, from, 1);
-	}
 }

@@ -8,8 +8,6 @@
 #ifndef BK_SOURCE_AUTOCONF_H
 #define BK_SOURCE_AUTOCONF_H
 
-#include <stdbool.h>
-
 #include "core/buf.h"
 
 /* Append a line that sets "name", with the value in quotes. */
@@ -27,14 +25,5 @@ extern void bk_autoconf_add_word(BkBuf *command, const char *word);
  */
 extern void bk_autoconf_copy(BkBuf *text, const char *old,
 							 const char *const *except);
-
-/* Does the text set the name? */
-extern bool bk_autoconf_sets(const char *text, const char *name);
-
-/*
- * Take one value of a line that sets "name" out of a text, unquoted, into
- * buf; the last such line counts. False: there is none.
- */
-extern bool bk_autoconf_get(const char *text, const char *name, BkBuf *value);
 
 #endif
