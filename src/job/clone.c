@@ -194,14 +194,8 @@ start(BkRecover *r, BkError *err)
 static void
 report(const BkRecover *r)
 {
-	BkJson	   *record = bk_json_object();
-	char		words[BK_TARGET_TEXT_SIZE + 32];
+	BkJson	   *record = bk_recover_record(r);
 
-	bk_target_words(&r->target, words, sizeof(words));
-	bk_json_put_words(record, "directory", r->data.path);
-	bk_json_put_string(record, "backup", r->plan.backup->id);
-	bk_json_put_words(record, "target", words);
-	bk_json_put_int(record, "timeline", r->plan.timeline);
 	bk_json_put_int(record, "port", r->request.port);
 	if (bk_recover_socket_fits(r->data.path))
 		bk_json_put_words(record, "socket_directory", r->data.path);

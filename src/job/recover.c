@@ -120,6 +120,20 @@ bk_recover_free(BkRecover *r)
 	bk_repository_close(r->repo);
 }
 
+BkJson *
+bk_recover_record(const BkRecover *r)
+{
+	BkJson	   *record = bk_json_object();
+	char		words[BK_TARGET_TEXT_SIZE + 32];
+
+	bk_target_words(&r->target, words, sizeof(words));
+	bk_json_put_words(record, "directory", r->data.path);
+	bk_json_put_string(record, "backup", r->plan.backup->id);
+	bk_json_put_words(record, "target", words);
+	bk_json_put_int(record, "timeline", r->plan.timeline);
+	return record;
+}
+
 /* A backup that is named has its kind; without a name, a base backup is meant. */
 static bool
 is_base(const BkRequest *request, bool *base, BkError *err)
@@ -417,14 +431,8 @@ warn_of_other_directory(const BkRecover *r)
 static void
 report(const BkRecover *r)
 {
-	BkJson	   *record = bk_json_object();
-	char		words[BK_TARGET_TEXT_SIZE + 32];
+	BkJson	   *record = bk_recover_record(r);
 
-	bk_target_words(&r->target, words, sizeof(words));
-	bk_json_put_words(record, "directory", r->data.path);
-	bk_json_put_string(record, "backup", r->plan.backup->id);
-	bk_json_put_words(record, "target", words);
-	bk_json_put_int(record, "timeline", r->plan.timeline);
 	bk_json_put_bool(record, "dry_run", r->request.dry_run);
 	r->host->record(r->host->ctx, "restored", record);
 	bk_json_free(record);

@@ -77,6 +77,9 @@ extern bool bk_recover_prepare(BkRecover *recover, const BkRequest *request,
 extern bool bk_recover_write(BkRecover *recover, BkError *err);
 extern void bk_recover_free(BkRecover *recover);
 
+/* What every "restored" record says of it; the caller frees it. */
+extern BkJson *bk_recover_record(const BkRecover *recover);
+
 /* Check where the tablespaces go (recover_place.c). */
 extern bool bk_recover_check_places(BkRecover *recover, BkError *err);
 
