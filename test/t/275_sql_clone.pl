@@ -76,7 +76,8 @@ like($err, qr/^psql:\S+ WARNING:  there is no directory "\Q$clones\E\/gone"$/, '
 
 my $copy = BackupExt->new('restored');
 mkdir $copy->basedir;
-($status, $err) = run_program('restore', $id, '--to', $copy->data_dir, '--repo', $node->url, '--target-lsn', $after);
+($status, $err) = run_program('restore', $id, '--to', $copy->data_dir, '--repo', $node->url, '--target-lsn', $after,
+	'--target-action', 'promote');
 is($status, 0, 'the program restores the cluster') or diag($err);
 $before = BackupExtFaults::tree($repository);
 $copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\n");
