@@ -11,13 +11,8 @@ stage <<END
 archive_mode = always
 wal_keep_size = 10GB
 END
-standby=$work/standby
-mkdir -m 700 "$standby"
-"$bindir/pg_basebackup" -D "$standby/data" -R -X stream -c fast -h "$main" -U postgres
-echo "unix_socket_directories = '$standby'" >>"$standby/data/postgresql.conf"
-"$bindir/pg_ctl" -D "$standby/data" -l "$standby/log" -w -t 60 -s start || fail "no standby: $(cat "$standby/log")"
+stage_standby
 id=$(sql "SELECT backup_now(kind => 'base')")
-wait_for 60 "the standby's registration" sh -c "[ \$(find '$repo/writer' -type f | wc -l) -ge 2 ]"
 write_on
 sleep 15
 write_off

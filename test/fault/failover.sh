@@ -13,12 +13,7 @@ stage <<END
 wal_log_hints = on
 wal_keep_size = 64MB
 END
-standby=$work/standby
-mkdir -m 700 "$standby"
-"$bindir/pg_basebackup" -D "$standby/data" -R -X stream -c fast -h "$main" -U postgres
-echo "unix_socket_directories = '$standby'" >>"$standby/data/postgresql.conf"
-"$bindir/pg_ctl" -D "$standby/data" -l "$standby/log" -w -t 60 -s start || fail "no standby: $(cat "$standby/log")"
-wait_for 60 "the standby's registration" sh -c "[ \$(find '$repo/writer' -type f | wc -l) -ge 2 ]"
+stage_standby
 sql "SELECT backup_now(kind => 'base')" >/dev/null
 sql "INSERT INTO ledger SELECT id + 1, 'archived', md5(hash || (id + 1)) FROM ledger ORDER BY id DESC LIMIT 1"
 settle

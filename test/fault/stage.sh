@@ -177,3 +177,14 @@ amcheck() # DIRECTORY
 	psql_in "$1" "CREATE EXTENSION IF NOT EXISTS amcheck"
 	"$bindir/pg_amcheck" --heapallindexed -h "$1" -U postgres -d postgres || fail "pg_amcheck complains"
 }
+
+# A standby of the server, in $standby, that streams and is registered.
+stage_standby()
+{
+	standby=$work/standby
+	mkdir -m 700 "$standby"
+	"$bindir/pg_basebackup" -D "$standby/data" -R -X stream -c fast -h "$main" -U postgres
+	echo "unix_socket_directories = '$standby'" >>"$standby/data/postgresql.conf"
+	"$bindir/pg_ctl" -D "$standby/data" -l "$standby/log" -w -t 60 -s start || fail "no standby: $(cat "$standby/log")"
+	wait_for 60 "the standby's registration" sh -c "[ \$(find '$repo/writer' -type f | wc -l) -ge 2 ]"
+}

@@ -54,6 +54,14 @@
 /* Streams of this file that have not been closed. */
 static int	streams_open;
 
+/* For the end of a test: it fails where a stream was left open. */
+static inline int
+all_is_closed(void **state)
+{
+	(void) state;
+	return streams_open == 0 ? 0 : -1;
+}
+
 /* A writer that keeps what it gets, and fails at a given byte or at finish. */
 typedef struct TestSink
 {

@@ -324,13 +324,6 @@ failing_tick_ends_finish(void **state)
 	free(data);
 }
 
-static int
-all_is_closed(void **state)
-{
-	(void) state;
-	return streams_open == 0 ? 0 : -1;
-}
-
 int
 main(void)
 {

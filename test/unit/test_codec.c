@@ -478,13 +478,6 @@ specs_are_parsed(void **state)
 	assert_null(bk_codec_by_name(".zst"));
 }
 
-static int
-all_is_closed(void **state)
-{
-	(void) state;
-	return streams_open == 0 ? 0 : -1;
-}
-
 int
 main(void)
 {

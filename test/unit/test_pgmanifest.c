@@ -112,13 +112,6 @@ damage_is_told(void **state)
 	bk_buf_free(&text);
 }
 
-static int
-all_is_closed(void **state)
-{
-	(void) state;
-	return streams_open == 0 ? 0 : -1;
-}
-
 int
 main(void)
 {

@@ -171,13 +171,6 @@ failures_pass_through(void **state)
 	assert_int_equal(count, 4);
 }
 
-static int
-all_is_closed(void **state)
-{
-	(void) state;
-	return streams_open == 0 ? 0 : -1;
-}
-
 int
 main(void)
 {

@@ -354,13 +354,6 @@ failures_pass_through(void **state)
 	free(data);
 }
 
-static int
-all_is_closed(void **state)
-{
-	(void) state;
-	return streams_open == 0 ? 0 : -1;
-}
-
 int
 main(void)
 {
