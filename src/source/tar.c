@@ -37,6 +37,7 @@ struct BkTarReader
 	BkReader   *below;
 	uint64_t	total;			/* bytes read from below */
 	uint64_t	content;		/* of these, up to the last that is not zero */
+	uint64_t	left;			/* bytes that the member still has */
 	char	   *name;			/* of the member, without a slash at its end */
 	BkError		problem;		/* of below */
 	bool		failed;			/* see "problem" */
@@ -187,6 +188,10 @@ bk_tar_read(BkTarReader *tar, void *buf, size_t len, size_t *got,
 
 	if (result < 0)
 		return reader_error(tar, err);
+	if ((uint64_t) result > tar->left)
+		return bk_error(err, BK_STATE_CORRUPT,
+						"a member of the tar volume has more data than it says");
+	tar->left -= (uint64_t) result;
 	*got = (size_t) result;
 	return true;
 }
@@ -277,6 +282,7 @@ take_entry(BkTarReader *tar, struct archive_entry *from, BkTarEntry *entry,
 	entry->name = tar->name;
 	entry->type = type_of(from);
 	entry->size = entry->type == BK_TAR_FILE ? (uint64_t) size : 0;
+	tar->left = entry->size;
 	entry->mode = archive_entry_perm(from);
 	entry->mtime = archive_entry_mtime(from);
 	entry->uid = (uid_t) archive_entry_uid(from);

@@ -121,9 +121,11 @@ foreach my $mode (qw(exit segv garbage long half other conflict))
 	is_ready($wal, "$mode: the file still waits");
 	is(archiver(), $archiver, "$mode: the archiver lives");
 	play('good');
-	switch_wal();
+	my $next = switch_wal();
 	is_done($wal, "$mode: then it is archived");
+	is_done($next, "$mode: and so is the next one");
 }
+
 # --- another version of the program is put in its place -----------------------
 
 {
