@@ -44,7 +44,7 @@ $(OBJS): build/server.flags $(wildcard src/server/*.h)
 
 ROOMS = core filter storage repo source job cli
 PROGRAM_SRCS := $(sort $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))))
-PROGRAM_LIBS = libpq jansson libcrypto zlib libzstd liblz4 libarchive
+PROGRAM_LIBS = libpq jansson libcrypto libcurl expat zlib libzstd liblz4 libarchive
 PKG_CONFIG ?= pkg-config
 
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PROGRAM_LIBS))

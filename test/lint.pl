@@ -49,8 +49,8 @@ my @calls = (
 		'may only be called in src/core/file.c'],
 	[qr/^(ereport|elog|(re)?palloc\w*|exit|v?fprintf|v?printf)$/, qr{^src/(server|cli)/},
 		'may only be called in src/server and src/cli'],
-	[qr/^(secure_)?getenv$/, qr{^src/cli/},
-		'may only be called in src/cli']);
+	[qr/^(secure_)?getenv$/, qr{^src/(cli/|server/spawn\.c$)},
+		'may only be called in src/cli and src/server/spawn.c']);
 
 my $server_header = qr{^(postgres|postgres_fe|postgres_ext|c|fmgr|pg_config\w*)\.h$};
 

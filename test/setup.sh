@@ -8,9 +8,10 @@ set -eu
 packages="
 	gcc make pkg-config libc6-dev
 	postgresql-15 postgresql-server-dev-15 libpq-dev
-	libjansson-dev libssl-dev zlib1g-dev libzstd-dev liblz4-dev libarchive-dev
+	libjansson-dev libssl-dev libcurl4-openssl-dev libexpat1-dev
+	zlib1g-dev libzstd-dev liblz4-dev libarchive-dev
 	libcmocka-dev clang libclang-rt-dev libipc-run-perl perl
-	zstd lz4 gzip patchelf curl ca-certificates time strace procps"
+	age zstd lz4 gzip patchelf curl ca-certificates time strace procps"
 
 missing=
 for package in $packages; do

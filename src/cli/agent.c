@@ -60,6 +60,7 @@ bk_agent_run(const BkCommand *self, const char *bindir)
 		.record = host_record,
 		.progress = host_progress,
 		.stop = host_stop,
+		.variable = bk_command_variable,
 	};
 	BkRequest	arguments = bk_command_defaults();
 	const BkCommand *command;

@@ -143,6 +143,13 @@ bk_command_status(const BkCommand *command, const BkError *err)
 	return bk_error_is(err, BK_STATE_NO_DATA) ? STATUS_ABSENT : STATUS_UNKNOWN;
 }
 
+const char *
+bk_command_variable(void *ctx, const char *name)
+{
+	(void) ctx;
+	return getenv(name);
+}
+
 BkRequest
 bk_command_defaults(void)
 {

@@ -64,6 +64,9 @@ extern const BkArgument *bk_command_positional(const BkCommand *command,
  */
 extern int	bk_command_status(const BkCommand *command, const BkError *err);
 
+/* A variable of the environment; for hosts. */
+extern const char *bk_command_variable(void *ctx, const char *name);
+
 /* A request with the defaults of all arguments. */
 extern BkRequest bk_command_defaults(void);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/signals.h"
+#include "cli/command.h"
 #include "core/clock.h"
 #include "core/utf8.h"
 
@@ -52,6 +53,7 @@ bk_report_host(BkReport *report)
 		.record = report_record,
 		.progress = report_progress,
 		.stop = report_stop,
+		.variable = bk_command_variable,
 	};
 
 	return host;

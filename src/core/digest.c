@@ -1,69 +1,109 @@
 /*
  * digest.c
- *	  SHA-256 and random values; the one door to OpenSSL.
+ *	  Digests and random values; the one door to OpenSSL.
  */
 #include "core/digest.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+
+/* An HMAC begins with a digest of the key's block, and so ends (RFC 2104). */
+#define HMAC_BLOCK		64
+#define HMAC_INNER		0x36
+#define HMAC_OUTER		0x5c
 
 struct BkDigest
 {
 	EVP_MD_CTX *ctx;
+	bool		keyed;
+	unsigned char outer[HMAC_BLOCK];	/* of a keyed one */
 };
 
+static BkDigest *digest_new(const EVP_MD *md, BkError *err);
+static bool final(EVP_MD_CTX *ctx, void *out, unsigned *size, BkError *err);
 static bool openssl_error(BkError *err, const char *what);
 
 BkDigest *
 bk_digest_new(BkError *err)
 {
-	BkDigest   *digest = malloc(sizeof(*digest));
+	return digest_new(EVP_sha256(), err);
+}
 
-	if (digest == NULL)
+BkDigest *
+bk_digest_new_keyed(const void *key, size_t len, BkError *err)
+{
+	unsigned char block[HMAC_BLOCK] = {0};
+	BkDigest   *digest = digest_new(EVP_sha256(), err);
+	unsigned	size;
+	bool		ok = digest != NULL;
+
+	if (ok && len > HMAC_BLOCK)
+		ok = bk_digest_update(digest, key, len, err) &&
+			final(digest->ctx, block, &size, err) &&
+			EVP_DigestInit_ex(digest->ctx, EVP_sha256(), NULL) == 1;
+	else if (len > 0)
+		memcpy(block, key, len);
+	for (int i = 0; ok && i < HMAC_BLOCK; i++)
 	{
-		bk_error_memory(err);
-		return NULL;
+		digest->outer[i] = block[i] ^ HMAC_OUTER;
+		block[i] ^= HMAC_INNER;
 	}
-	digest->ctx = EVP_MD_CTX_new();
-	if (digest->ctx == NULL ||
-		EVP_DigestInit_ex(digest->ctx, EVP_sha256(), NULL) != 1)
+	ok = ok && bk_digest_update(digest, block, HMAC_BLOCK, err);
+	OPENSSL_cleanse(block, sizeof(block));
+	if (ok)
 	{
-		openssl_error(err, "could not start a SHA-256 digest");
-		bk_digest_free(digest);
-		return NULL;
+		digest->keyed = true;
+		return digest;
 	}
-	return digest;
+	bk_digest_free(digest);
+	return NULL;
+}
+
+BkDigest *
+bk_digest_new_md5(BkError *err)
+{
+	return digest_new(EVP_md5(), err);
 }
 
 bool
 bk_digest_update(BkDigest *digest, const void *data, size_t len, BkError *err)
 {
 	if (EVP_DigestUpdate(digest->ctx, data, len) != 1)
-		return openssl_error(err, "could not compute a SHA-256 digest");
+		return openssl_error(err, "could not compute a digest");
 	return true;
+}
+
+bool
+bk_digest_final(BkDigest *digest, void *out, BkError *err)
+{
+	unsigned	size;
+
+	if (!final(digest->ctx, out, &size, err))
+		return false;
+	if (!digest->keyed)
+		return true;
+	if (EVP_DigestInit_ex(digest->ctx, EVP_sha256(), NULL) != 1)
+		return openssl_error(err, "could not finish a digest");
+	return bk_digest_update(digest, digest->outer, HMAC_BLOCK, err) &&
+		bk_digest_update(digest, out, size, err) &&
+		final(digest->ctx, out, &size, err);
 }
 
 bool
 bk_digest_final_hex(BkDigest *digest, char hex[BK_DIGEST_HEX_SIZE],
 					BkError *err)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char raw[EVP_MAX_MD_SIZE];
-	unsigned	size = 0;
 
-	if (EVP_DigestFinal_ex(digest->ctx, raw, &size) != 1 ||
-		size != (BK_DIGEST_HEX_SIZE - 1) / 2)
-		return openssl_error(err, "could not finish a SHA-256 digest");
-	for (unsigned i = 0; i < size; i++)
-	{
-		hex[2 * i] = digits[raw[i] >> 4];
-		hex[2 * i + 1] = digits[raw[i] & 15];
-	}
-	hex[2 * size] = '\0';
+	if (!bk_digest_final(digest, raw, err))
+		return false;
+	bk_digest_to_hex(raw, (size_t) EVP_MD_CTX_get_size(digest->ctx), hex);
 	return true;
 }
 
@@ -81,12 +121,47 @@ bk_digest_hex(const void *data, size_t len, char hex[BK_DIGEST_HEX_SIZE],
 	return ok;
 }
 
+bool
+bk_digest_keyed(const void *key, size_t key_len, const void *data, size_t len,
+				void *out, BkError *err)
+{
+	BkDigest   *digest = bk_digest_new_keyed(key, key_len, err);
+	bool		ok;
+
+	ok = digest != NULL &&
+		bk_digest_update(digest, data, len, err) &&
+		bk_digest_final(digest, out, err);
+	bk_digest_free(digest);
+	return ok;
+}
+
+void
+bk_digest_to_hex(const void *data, size_t len, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[2 * len] = '\0';
+}
+
+bool
+bk_digest_equal(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
+
 void
 bk_digest_free(BkDigest *digest)
 {
 	if (digest == NULL)
 		return;
 	EVP_MD_CTX_free(digest->ctx);
+	OPENSSL_cleanse(digest->outer, sizeof(digest->outer));
 	free(digest);
 }
 
@@ -129,6 +204,34 @@ bk_random_label(char *out, size_t n, BkError *err)
 	}
 	out[n] = '\0';
 	return true;
+}
+
+static BkDigest *
+digest_new(const EVP_MD *md, BkError *err)
+{
+	BkDigest   *digest = calloc(1, sizeof(*digest));
+
+	if (digest == NULL)
+	{
+		bk_error_memory(err);
+		return NULL;
+	}
+	digest->ctx = EVP_MD_CTX_new();
+	if (digest->ctx == NULL || EVP_DigestInit_ex(digest->ctx, md, NULL) != 1)
+	{
+		openssl_error(err, "could not start a digest");
+		bk_digest_free(digest);
+		return NULL;
+	}
+	return digest;
+}
+
+static bool
+final(EVP_MD_CTX *ctx, void *out, unsigned *size, BkError *err)
+{
+	*size = 0;
+	return EVP_DigestFinal_ex(ctx, out, size) == 1 ||
+		openssl_error(err, "could not finish a digest");
 }
 
 static bool

@@ -47,8 +47,17 @@ typedef struct BkHost
 	/* Called often, once per buffer of data; the host thins it out. */
 	void		(*progress) (void *ctx, const BkProgress *progress);
 
-	/* Asked once per buffer of data: true means give up now. */
+	/*
+	 * Asked once per buffer of data, and several times a second while
+	 * something is waited for, from any thread: true means give up now.
+	 */
 	bool		(*stop) (void *ctx);
+
+	/*
+	 * A variable of the environment in which the program was started, or
+	 * NULL; for credentials that are found there. NULL: there are none.
+	 */
+	const char *(*variable) (void *ctx, const char *name);
 } BkHost;
 
 /* Log a formatted line through the host. */

@@ -61,7 +61,7 @@ bk_job_archive(const BkRequest *request, const BkHost *host, BkError *err)
 	if (!bk_common_need(request->repository, "repository", err) ||
 		!bk_common_need(request->system_identifier, "system_identifier", err))
 		return false;
-	push = bk_push_start(request, WAL_FOLDER, BK_PUSH_AHEAD_MAX, err);
+	push = bk_push_start(request, host, WAL_FOLDER, BK_PUSH_AHEAD_MAX, err);
 	if (push == NULL)
 		return false;
 	ok = serve(request, host, push, err);
@@ -82,7 +82,7 @@ bk_job_archive_push(const BkRequest *request, const BkHost *host, BkError *err)
 		!bk_common_need(request->system_identifier, "system_identifier", err) ||
 		!parse_path(request->path, &folder, &name, err))
 		return false;
-	push = bk_push_start(request, folder, (int) request->jobs - 1, err);
+	push = bk_push_start(request, host, folder, (int) request->jobs - 1, err);
 	free(folder);
 	if (push == NULL)
 		return false;

@@ -146,7 +146,7 @@ check_repository(const BkRequest *request, const BkHost *host)
 
 	if (request->repository == NULL)
 		return true;
-	repo = bk_common_open(request, &problem);
+	repo = bk_common_open(request, host, &problem);
 	report(host, "repository", repo != NULL, request->repository, &problem);
 	if (repo != NULL)
 		report(host, "repository accepts this cluster",

@@ -138,7 +138,7 @@ wait_for_recent(const BkRequest *request, const BkHost *host, BkPg *pg,
 
 	if (!bk_online_switch(pg, &last, &wait.segment_size, err))
 		return false;
-	wait.repo = bk_common_open(request, err);
+	wait.repo = bk_common_open(request, host, err);
 	ok = wait.repo != NULL && bk_walwait_run(&wait, err);
 	bk_repository_close(wait.repo);
 	return ok;

@@ -13,13 +13,26 @@
 
 static void put_physical(BkJson *record, const BkPhysical *physical);
 
-BkRepository *
-bk_common_open(const BkRequest *request, BkError *err)
+BkRepositoryTarget
+bk_common_place(const BkRequest *request, const BkHost *host)
 {
 	BkRepositoryTarget target = {
 		.url = request->repository,
 		.expected_id = request->repository_id,
+		.access = {
+			.host = host,
+			.credentials_file = request->credentials_file,
+			.jobs = (int) request->jobs,
+		},
 	};
+
+	return target;
+}
+
+BkRepository *
+bk_common_open(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkRepositoryTarget target = bk_common_place(request, host);
 
 	if (!bk_common_need(request->repository, "repository", err))
 		return NULL;

@@ -16,8 +16,13 @@
 #include "source/dump.h"
 #include "source/pg.h"
 
-/* Open the repository of a request. */
-extern BkRepository *bk_common_open(const BkRequest *request, BkError *err);
+/* The repository that a request names. The host must outlive what is opened. */
+extern BkRepositoryTarget bk_common_place(const BkRequest *request,
+										  const BkHost *host);
+
+/* Open it. */
+extern BkRepository *bk_common_open(const BkRequest *request,
+									const BkHost *host, BkError *err);
 
 /* The server that asks, as far as it is known; "server" points into the rest. */
 typedef struct BkAsker

@@ -194,10 +194,7 @@ get_file(Get *get, BkError *err)
 		.wal_path = get->folder,
 		.mode = get->mode,
 		.data_directory = get->data_directory,
-		.source = {
-			.url = get->request->repository,
-			.expected_id = get->request->repository_id,
-		},
+		.source = bk_common_place(get->request, get->host),
 		.system_identifier = get->system_identifier,
 		.jobs = (int) get->request->jobs,
 	};
@@ -285,7 +282,7 @@ wait_for(const Get *get, int64_t milliseconds, BkError *err)
 static Answer
 attempt(Get *get, BkError *err)
 {
-	BkRepository *repo = bk_common_open(get->request, err);
+	BkRepository *repo = bk_common_open(get->request, get->host, err);
 	Answer		answer = repo == NULL ? judge(err) : fetch(get, repo, err);
 
 	bk_repository_close(repo);

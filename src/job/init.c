@@ -23,9 +23,7 @@ static bool require_standby(const BkRequest *request, BkError *err);
 bool
 bk_job_init(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	BkRepositoryTarget target = {
-		.url = request->repository,
-	};
+	BkRepositoryTarget target = bk_common_place(request, host);
 	BkRepository *repo;
 	BkAsker		asker;
 	bool		ok;
@@ -53,7 +51,7 @@ bk_job_adopt(const BkRequest *request, const BkHost *host, BkError *err)
 	if (!find_asker(request, host, &asker, err) ||
 		!require_no_clone(request, &asker, err))
 		return false;
-	repo = bk_common_open(request, err);
+	repo = bk_common_open(request, host, err);
 	if (repo == NULL)
 		return false;
 	/* The fence goes last: while it stands, nothing is written. */
@@ -77,7 +75,7 @@ bk_job_register(const BkRequest *request, const BkHost *host, BkError *err)
 		!require_standby(request, err) ||
 		!bk_common_asker(request, NULL, &asker, err))
 		return false;
-	repo = bk_common_open(request, err);
+	repo = bk_common_open(request, host, err);
 	ok = repo != NULL &&
 		bk_writer_register(repo, &asker.server, BK_WRITER_STREAMED, err);
 	/* A restored standby that streams is a replica of the one that writes. */

@@ -28,7 +28,7 @@ bk_making_begin(BkMaking *making, const BkJson *position, const char *name,
 	BkAsker		asker;
 
 	making->objects = bk_json_array();
-	making->repo = bk_common_open(making->request, err);
+	making->repo = bk_common_open(making->request, making->host, err);
 	if (making->repo == NULL ||
 		!bk_common_asker(making->request, position, &asker, err) ||
 		!bk_writer_check(making->repo, &asker.server, err) ||

@@ -37,7 +37,7 @@ bk_job_mark(const BkRequest *request, const BkHost *host, BkError *err)
 		bk_database_require_cluster(position, request->system_identifier, err) &&
 		require_archiving(pg, err) &&
 		keep_bytes(pg, err) &&
-		(repo = bk_common_open(request, err)) != NULL &&
+		(repo = bk_common_open(request, host, err)) != NULL &&
 		bk_common_asker(request, position, &asker, err) &&
 		bk_writer_check(repo, &asker.server, err) &&
 		bk_mark_require_new(repo, host, asker.system_identifier, request->name, err);

@@ -63,6 +63,7 @@ typedef struct Thread
 struct BkPush
 {
 	const BkRequest *request;
+	const BkHost *host;
 	char	   *folder;
 	int			ahead_max;
 	int			event;			/* eventfd(2): something is done */
@@ -110,8 +111,8 @@ static Item *first_asked(BkPush *push, ItemState state);
 static void notify(BkPush *push);
 
 BkPush *
-bk_push_start(const BkRequest *request, const char *folder, int ahead,
-			  BkError *err)
+bk_push_start(const BkRequest *request, const BkHost *host,
+			  const char *folder, int ahead, BkError *err)
 {
 	BkPush	   *push = calloc(1, sizeof(*push));
 
@@ -121,6 +122,7 @@ bk_push_start(const BkRequest *request, const char *folder, int ahead,
 		return NULL;
 	}
 	push->request = request;
+	push->host = host;
 	push->ahead_max = ahead < BK_PUSH_AHEAD_MAX ? ahead : BK_PUSH_AHEAD_MAX;
 	push->ahead = true;
 	if (!set_up(push, folder, err))
@@ -304,7 +306,7 @@ start_thread(BkPush *push, BkError *err)
 	bool		started;
 
 	thread->push = push;
-	thread->pusher = bk_pusher_new(push->request, push->folder, err);
+	thread->pusher = bk_pusher_new(push->request, push->host, push->folder, err);
 	if (thread->pusher == NULL)
 		return false;
 	pthread_mutex_lock(&push->lock);

@@ -50,8 +50,9 @@ typedef struct BkPushProgress
  * repository, system identifier and compression; the repository is opened
  * with the first file. NULL on failure.
  */
-extern BkPush *bk_push_start(const BkRequest *request, const char *folder,
-							 int ahead, BkError *err);
+extern BkPush *bk_push_start(const BkRequest *request, const BkHost *host,
+							 const char *folder, int ahead,
+							 BkError *err);
 
 /*
  * Ask for a file. Each ask has one answer: success, or an error, which ends

@@ -31,6 +31,7 @@
 struct BkPusher
 {
 	const BkRequest *request;
+	const BkHost *host;
 	const char *folder;
 	BkRepository *repo;			/* NULL: not open */
 	int64_t		opened_at;		/* on the monotonic clock */
@@ -58,7 +59,8 @@ static bool store_file(Task *task, BkPushAnswer *answer);
 static bool tick(void *arg, uint64_t bytes, BkError *err);
 
 BkPusher *
-bk_pusher_new(const BkRequest *request, const char *folder, BkError *err)
+bk_pusher_new(const BkRequest *request, const BkHost *host,
+			  const char *folder, BkError *err)
 {
 	BkPusher   *pusher = calloc(1, sizeof(*pusher));
 
@@ -68,6 +70,7 @@ bk_pusher_new(const BkRequest *request, const char *folder, BkError *err)
 		return NULL;
 	}
 	pusher->request = request;
+	pusher->host = host;
 	pusher->folder = folder;
 	return pusher;
 }
@@ -183,7 +186,7 @@ open_repository(Task *task, BkError *err)
 		return true;
 	bk_repository_close(pusher->repo);
 	pusher->opened_at = now;
-	pusher->repo = bk_common_open(pusher->request, err);
+	pusher->repo = bk_common_open(pusher->request, pusher->host, err);
 	return pusher->repo != NULL &&
 		bk_common_may_write(pusher->request, pusher->repo, err);
 }

@@ -27,8 +27,8 @@ typedef struct BkPusherWatch
 } BkPusherWatch;
 
 /* Opens nothing yet. Both must outlive it. NULL on failure. */
-extern BkPusher *bk_pusher_new(const BkRequest *request, const char *folder,
-							   BkError *err);
+extern BkPusher *bk_pusher_new(const BkRequest *request, const BkHost *host,
+							   const char *folder, BkError *err);
 
 /*
  * Check a file and store it, and tell in *answer how that went. *file is what

@@ -36,7 +36,7 @@ static BkJson *new_record(const char *system_identifier);
 bool
 bk_job_wal(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	BkRepository *repo = bk_common_open(request, err);
+	BkRepository *repo = bk_common_open(request, host, err);
 	bool		ok = repo != NULL &&
 		bk_ranges_report(repo, request->system_identifier, report_details, host, err);
 

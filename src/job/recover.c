@@ -18,7 +18,8 @@
 #include "repo/layout.h"
 #include "repo/object.h"
 
-static bool is_base(const BkRequest *request, bool *base, BkError *err);
+static bool is_base(const BkRequest *request, const BkHost *host, bool *base,
+					BkError *err);
 static bool require_kind(const BkRequest *request, const BkManifest *manifest,
 						 BkError *err);
 static bool read_target(BkRecover *r, BkError *err);
@@ -39,7 +40,7 @@ bk_job_restore(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	bool		base;
 
-	if (!is_base(request, &base, err))
+	if (!is_base(request, host, &base, err))
 		return false;
 	return base ? bk_recover_run(request, host, err)
 		: bk_restore_logical(request, host, err);
@@ -72,7 +73,7 @@ bk_recover_prepare(BkRecover *r, const BkRequest *request, const BkHost *host,
 	r->data.root = -1;
 	return bk_common_need(request->target, "target", err) &&
 		bk_target_read(request, &r->target, err) &&
-		(r->repo = bk_common_open(request, err)) != NULL &&
+		(r->repo = bk_common_open(request, host, err)) != NULL &&
 		bk_bases_read(r->repo, request, host, &r->bases, err) &&
 		read_target(r, err) &&
 		make_plan(r, err) &&
@@ -136,7 +137,8 @@ bk_recover_record(const BkRecover *r)
 
 /* A backup that is named has its kind; without a name, a base backup is meant. */
 static bool
-is_base(const BkRequest *request, bool *base, BkError *err)
+is_base(const BkRequest *request, const BkHost *host, bool *base,
+		BkError *err)
 {
 	BkRepository *repo;
 	BkManifest *manifest;
@@ -146,7 +148,7 @@ is_base(const BkRequest *request, bool *base, BkError *err)
 		(request->kind == NULL || strcmp(request->kind, "base") == 0);
 	if (*base || request->globals || request->id == NULL)
 		return true;
-	repo = bk_common_open(request, err);
+	repo = bk_common_open(request, host, err);
 	if (repo == NULL)
 		return false;
 	manifest = bk_repository_manifest(repo, request->id, err);

@@ -149,7 +149,7 @@ begin_thread(void *arg, void **own, BkError *err)
 {
 	Copy	   *copy = arg;
 
-	*own = bk_common_open(&copy->r->request, err);
+	*own = bk_common_open(&copy->r->request, copy->r->host, err);
 	return *own != NULL;
 }
 

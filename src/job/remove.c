@@ -32,7 +32,7 @@ bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
 	bool		ok;
 
 	ok = bk_common_need(request->id, "id", err) &&
-		(repo = bk_common_open(request, err)) != NULL &&
+		(repo = bk_common_open(request, host, err)) != NULL &&
 		bk_common_may_write(request, repo, err) &&
 		bk_intent_clean(repo, host, err) &&
 		(intent = bk_intent_begin(repo, request->id, BK_INTENT_DELETES, err)) != NULL &&

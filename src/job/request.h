@@ -30,6 +30,9 @@ typedef struct BkRequest
 	/* Where. */
 	const char *repository;		/* URL */
 	const char *repository_id;	/* what must be found there */
+	const char *credentials_file;	/* of the store */
+	const char *key_file;		/* recipients, repository key (repo/keys.h) */
+	const char *identity_file;	/* the owner's private key */
 	const char *system_identifier;	/* the cluster that asks */
 	const char *data_directory; /* and the copy of it */
 	const char *fence;			/* why it may not write; "": it may */

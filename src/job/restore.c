@@ -106,7 +106,7 @@ check_request(const BkRequest *request, BkError *err)
 static bool
 open_backup(Restore *r, BkError *err)
 {
-	r->repo = bk_common_open(r->request, err);
+	r->repo = bk_common_open(r->request, r->host, err);
 	if (r->repo == NULL ||
 		!bk_common_announce(r->request, r->repo, r->host, &r->intent, err))
 		return false;

@@ -25,7 +25,7 @@ bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
 
 	if (request->accept)
 		asked.repository_id = NULL;
-	report.repo = bk_common_open(&asked, err);
+	report.repo = bk_common_open(&asked, host, err);
 	if (report.repo == NULL)
 		return false;
 	bk_common_report_repository(report.repo, host);
@@ -44,7 +44,7 @@ bk_job_info(const BkRequest *request, const BkHost *host, BkError *err)
 
 	if (!bk_common_need(request->id, "id", err))
 		return false;
-	repo = bk_common_open(request, err);
+	repo = bk_common_open(request, host, err);
 	if (repo != NULL)
 		manifest = bk_repository_manifest(repo, request->id, err);
 	if (manifest != NULL)

@@ -60,7 +60,7 @@ bk_job_verify(const BkRequest *request, const BkHost *host, BkError *err)
 
 	ok = check_level(request, err) &&
 		bk_common_need(request->id, "id", err) &&
-		(v.judge.repo = bk_common_open(request, err)) != NULL &&
+		(v.judge.repo = bk_common_open(request, host, err)) != NULL &&
 		bk_common_announce(request, v.judge.repo, host, &v.intent, err);
 	if (ok)
 	{

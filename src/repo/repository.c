@@ -231,7 +231,9 @@ repository_new(const BkRepositoryTarget *target, bool create, BkError *err)
 		bk_error_memory(err);
 		return NULL;
 	}
-	repo->storage = bk_storage_open(target->url, create, err);
+	repo->access = target->access;
+	repo->keys = target->keys;
+	repo->storage = bk_storage_open(target->url, create, &repo->access, err);
 	if (repo->storage != NULL)
 		return repo;
 	free(repo->url);

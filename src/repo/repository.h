@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "core/json.h"
+#include "repo/keys.h"
 #include "repo/label.h"
 #include "repo/manifest.h"
 #include "storage/storage.h"
@@ -21,6 +22,8 @@
 typedef struct BkRepository
 {
 	BkStorage  *storage;
+	BkStorageAccess access;
+	const BkKeys *keys;
 	char	   *url;
 	char		id[17];			/* 16 characters that never change */
 	char		created_at[32];
@@ -30,6 +33,8 @@ typedef struct BkRepositoryTarget
 {
 	const char *url;
 	const char *expected_id;	/* NULL: any repository will do */
+	BkStorageAccess access;
+	const BkKeys *keys;			/* NULL: none; must outlive the handle */
 } BkRepositoryTarget;
 
 /*

@@ -29,6 +29,7 @@
 static void bk_request_append(BkRun *run, const StringInfo argument);
 static void bk_request_begin(StringInfo line, int64 run, const char *verb,
 							 int jobs);
+static void bk_request_secrets(StringInfo line);
 static void bk_request_text(StringInfo line, const char *name, const char *value);
 static char *bk_request_utf8(const char *text);
 static char *bk_request_conninfo(void);
@@ -139,6 +140,7 @@ bk_request_line(const BkRun *run, const BkRepository *repository)
 	bk_request_text(&line, "repository", repository->url);
 	if (strcmp(run->verb, "init") != 0 && repository->id[0] != '\0')
 		bk_request_text(&line, "repository_id", repository->id);
+	bk_request_secrets(&line);
 	bk_request_text(&line, "conninfo", bk_request_conninfo());
 	if (bk_setting_role[0] != '\0')
 		bk_request_text(&line, "role", bk_setting_role);
@@ -164,6 +166,7 @@ bk_request_archive_line(void)
 
 	bk_request_begin(&line, 0, "archive", bk_setting_archive_jobs);
 	bk_request_text(&line, "repository", bk_setting_repository);
+	bk_request_secrets(&line);
 	bk_request_text(&line, "compression", bk_setting_compression);
 	appendStringInfoString(&line, "}}\n");
 	return line.data;
@@ -184,6 +187,18 @@ bk_request_begin(StringInfo line, int64 run, const char *verb, int jobs)
 	bk_request_text(line, "system_identifier", system_identifier);
 	bk_request_text(line, "data_directory", DataDir);
 	bk_request_text(line, "fence", bk_setting_fence);
+}
+
+/* Where the secrets are; what they are is nobody's business here. */
+static void
+bk_request_secrets(StringInfo line)
+{
+	if (bk_setting_credentials_file[0] != '\0')
+		bk_request_text(line, "credentials_file", bk_setting_credentials_file);
+	if (bk_setting_key_file[0] != '\0')
+		bk_request_text(line, "key_file", bk_setting_key_file);
+	if (bk_setting_identity_file[0] != '\0')
+		bk_request_text(line, "identity_file", bk_setting_identity_file);
 }
 
 /* Appends a member; every member follows another one. */

@@ -17,6 +17,9 @@
 
 char	   *bk_setting_database;
 char	   *bk_setting_repository;
+char	   *bk_setting_credentials_file;
+char	   *bk_setting_key_file;
+char	   *bk_setting_identity_file;
 char	   *bk_setting_compression;
 char	   *bk_setting_conninfo;
 char	   *bk_setting_role;
@@ -43,17 +46,28 @@ static const struct
 	{"zstd", 19}
 };
 
+static void bk_settings_define_places(void);
+static void bk_settings_define_limits(void);
 static bool bk_settings_check_repository(char **value, void **extra,
 										 GucSource source);
 static bool bk_settings_check_compression(char **value, void **extra,
 										  GucSource source);
 static bool bk_settings_check_conninfo(char **value, void **extra,
 									   GucSource source);
-static bool bk_settings_check_clone_directory(char **value, void **extra,
-											  GucSource source);
+static bool bk_settings_check_path(char **value, void **extra,
+								   GucSource source);
 
 void
 bk_settings_define(void)
+{
+	bk_settings_define_places();
+	bk_settings_define_limits();
+	MarkGUCPrefixReserved("backup_ext");
+}
+
+/* What is where, and who may. */
+static void
+bk_settings_define_places(void)
 {
 	DefineCustomStringVariable("backup_ext.database",
 							   "Sets the database in which backup_ext keeps its tables.",
@@ -64,6 +78,24 @@ bk_settings_define(void)
 							   NULL, &bk_setting_repository, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   bk_settings_check_repository, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.credentials_file",
+							   "Sets the file with the credentials of the store.",
+							   "Empty means those that the environment of the server gives.",
+							   &bk_setting_credentials_file, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_path, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.key_file",
+							   "Sets the file that says who may read new backups, and has the repository key.",
+							   "Empty means that backups are neither encrypted nor authenticated.",
+							   &bk_setting_key_file, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_path, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.identity_file",
+							   "Sets the file with the owner's private key.",
+							   "Empty means that this server cannot read what it backs up.",
+							   &bk_setting_identity_file, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_path, NULL, NULL);
 	DefineCustomStringVariable("backup_ext.compression",
 							   "Sets the compression of new backups.",
 							   "none, or one of lz4, gzip and zstd, with a level after a colon.",
@@ -85,6 +117,18 @@ bk_settings_define(void)
 							   "A restore sets it; the function backup_adopt() resets it.",
 							   &bk_setting_fence, "",
 							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.clone_directory",
+							   "Sets the directory in which backup_clone() makes its clones.",
+							   "Empty means that no clones can be made.",
+							   &bk_setting_clone_directory, "",
+							   PGC_SIGHUP, 0,
+							   bk_settings_check_path, NULL, NULL);
+}
+
+/* How much, and for how long. */
+static void
+bk_settings_define_limits(void)
+{
 	DefineCustomIntVariable("backup_ext.jobs",
 							"Sets how many threads one run may use.",
 							NULL, &bk_setting_jobs, 2, 1, 64,
@@ -111,18 +155,11 @@ bk_settings_define(void)
 							"Sets how long a base backup waits for its WAL to be archived.",
 							NULL, &bk_setting_archive_timeout, 60 * 1000, 1, BK_DAY_MS,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
-	DefineCustomStringVariable("backup_ext.clone_directory",
-							   "Sets the directory in which backup_clone() makes its clones.",
-							   "Empty means that no clones can be made.",
-							   &bk_setting_clone_directory, "",
-							   PGC_SIGHUP, 0,
-							   bk_settings_check_clone_directory, NULL, NULL);
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("backup_ext.max_runs",
 								"Sets how many runs work at the same time.",
 								NULL, &bk_setting_max_runs, 4, 1, BK_MAX_RUNS,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
-	MarkGUCPrefixReserved("backup_ext");
 }
 
 /*
@@ -132,8 +169,9 @@ bk_settings_define(void)
 static bool
 bk_settings_check_repository(char **value, void **extra, GucSource source)
 {
-	const char *prefix = "file:///";
+	static const char *const beginnings[] = {"file:///", "s3://", "azure://", "sftp://"};
 	const char *c;
+	int			i;
 
 	if ((*value)[0] == '\0')
 		return true;
@@ -145,14 +183,16 @@ bk_settings_check_repository(char **value, void **extra, GucSource source)
 			return false;
 		}
 	}
-	if (strncmp(*value, prefix, strlen(prefix)) != 0 ||
-		(*value)[strlen(prefix)] == '\0')
+	for (i = 0; i < (int) lengthof(beginnings); i++)
 	{
-		GUC_check_errdetail("A repository is given as \"file://\" and an absolute path.");
-		GUC_check_errhint("For example: ALTER SYSTEM SET backup_ext.repository = 'file:///backup/main';");
-		return false;
+		Size		length = strlen(beginnings[i]);
+
+		if (strncmp(*value, beginnings[i], length) == 0 && (*value)[length] != '\0')
+			return true;
 	}
-	return true;
+	GUC_check_errdetail("A repository is given as \"file://\" and an absolute path, or as the URL of a store: s3://bucket/prefix, azure://container/prefix or sftp://host/path.");
+	GUC_check_errhint("For example: ALTER SYSTEM SET backup_ext.repository = 'file:///backup/main';");
+	return false;
 }
 
 /* Takes "codec" or "codec:level". */
@@ -208,10 +248,10 @@ bk_settings_check_conninfo(char **value, void **extra, GucSource source)
 
 /* Whether it is there is looked at when it is needed. */
 static bool
-bk_settings_check_clone_directory(char **value, void **extra, GucSource source)
+bk_settings_check_path(char **value, void **extra, GucSource source)
 {
 	if ((*value)[0] == '\0' || is_absolute_path(*value))
 		return true;
-	GUC_check_errdetail("The directory of clones is given as an absolute path.");
+	GUC_check_errdetail("It is given as an absolute path.");
 	return false;
 }

@@ -9,6 +9,9 @@
 
 extern char *bk_setting_database;	/* name of the home database */
 extern char *bk_setting_repository; /* URL; empty: none */
+extern char *bk_setting_credentials_file;	/* empty: the environment has them */
+extern char *bk_setting_key_file;	/* empty: nothing is encrypted */
+extern char *bk_setting_identity_file;	/* empty: encrypted backups cannot be read */
 extern char *bk_setting_compression;
 extern char *bk_setting_conninfo;	/* empty: the server's own socket */
 extern char *bk_setting_role;	/* empty: no SET ROLE */

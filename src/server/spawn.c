@@ -31,9 +31,26 @@ enum
 	BK_SPAWN_PIPES
 };
 
+/* Where the programs of the clouds look for credentials. */
+static const char *const bk_spawn_inherited[] = {
+	"HOME",
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+	"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION",
+	"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+	"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+	"AWS_CONTAINER_CREDENTIALS_FULL_URI",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	"AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+	"AWS_ENDPOINT_URL_STS", "AWS_STS_REGIONAL_ENDPOINTS",
+	"AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN"
+};
+
 /* What the new process needs; all made before the fork. */
 typedef struct BkSpawnPlan
 {
+	char	   *environment[lengthof(bk_spawn_inherited) + 4];
 	char		program[MAXPGPATH];
 	char		command[32];
 	pid_t		parent;
@@ -42,6 +59,7 @@ typedef struct BkSpawnPlan
 } BkSpawnPlan;
 
 static void bk_spawn_program(char *program, Size size);
+static void bk_spawn_environment(char **environment);
 static bool bk_spawn_open_pipes(BkSpawnPlan *plan);
 static void bk_spawn_close_pipes(BkSpawnPlan *plan);
 static void bk_spawn_close(int *fd);
@@ -64,6 +82,7 @@ bk_spawn(const char *command, BkSpawned *spawned)
 	plan.parent = MyProcPid;
 	plan.fd_limit = getrlimit(RLIMIT_NOFILE, &limit) == 0 ?
 		(int) Min(limit.rlim_cur, 1024 * 1024) : 1024;
+	bk_spawn_environment(plan.environment);
 	if (!bk_spawn_open_pipes(&plan))
 		ereport(ERROR,
 				(errcode_for_file_access(),
@@ -109,6 +128,25 @@ bk_spawn_program(char *program, Size size)
 		elog(ERROR, "path of the server program is not known");
 	snprintf(program, size, "%.*s/pg_backup_ext",
 			 (int) (slash - my_exec_path), my_exec_path);
+}
+
+/* Made of nothing, but for what leads to the credentials of a store. */
+static void
+bk_spawn_environment(char **environment)
+{
+	int			i;
+
+	*environment++ = "PATH=/usr/bin:/bin";
+	*environment++ = "LC_ALL=C";
+	*environment++ = "TZ=UTC";
+	for (i = 0; i < (int) lengthof(bk_spawn_inherited); i++)
+	{
+		const char *value = getenv(bk_spawn_inherited[i]);
+
+		if (value != NULL)
+			*environment++ = psprintf("%s=%s", bk_spawn_inherited[i], value);
+	}
+	*environment = NULL;
 }
 
 /* Opens all pipes or none. */
@@ -180,7 +218,6 @@ static void
 bk_spawn_exec(BkSpawnPlan *plan)
 {
 	char	   *argv[] = {"pg_backup_ext", plan->command, NULL};
-	char	   *environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", NULL};
 	struct sigaction by_default;
 	sigset_t	none;
 	int			number;
@@ -215,7 +252,7 @@ bk_spawn_exec(BkSpawnPlan *plan)
 	if (getppid() != plan->parent)
 		_exit(1);
 
-	execve(plan->program, argv, environment);
+	execve(plan->program, argv, plan->environment);
 	number = errno;
 	if (write(3, &number, sizeof(number)) < 0)
 		_exit(2);

@@ -84,10 +84,12 @@ static const BkReaderOps reader_ops = {
 };
 
 BkStorage *
-bk_posix_open(const char *url, bool create, BkError *err)
+bk_posix_open(const char *url, bool create, const BkStorageAccess *access,
+			  BkError *err)
 {
 	Posix	   *store = calloc(1, sizeof(*store));
 
+	(void) access;
 	if (store == NULL)
 	{
 		bk_error_memory(err);

@@ -13,6 +13,7 @@
  * to us and be writable by no one else (42501), and lie neither in a
  * PostgreSQL data directory nor in a tablespace (55000). Missing: 58P01.
  */
-extern BkStorage *bk_posix_open(const char *url, bool create, BkError *err);
+extern BkStorage *bk_posix_open(const char *url, bool create,
+								const BkStorageAccess *access, BkError *err);
 
 #endif

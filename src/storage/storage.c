@@ -15,7 +15,8 @@
 typedef struct StorageScheme
 {
 	const char *name;
-	BkStorage  *(*open) (const char *url, bool create, BkError *err);
+	BkStorage  *(*open) (const char *url, bool create,
+						 const BkStorageAccess *access, BkError *err);
 } StorageScheme;
 
 static const StorageScheme storage_schemes[] = {
@@ -27,7 +28,8 @@ static bool unknown_scheme(const char *url, size_t len, BkError *err);
 static const char *complaint_about(const char *component, size_t len);
 
 BkStorage *
-bk_storage_open(const char *url, bool create, BkError *err)
+bk_storage_open(const char *url, bool create, const BkStorageAccess *access,
+				BkError *err)
 {
 	const char *end = strstr(url, "://");
 	const StorageScheme *scheme;
@@ -44,7 +46,7 @@ bk_storage_open(const char *url, bool create, BkError *err)
 		unknown_scheme(url, (size_t) (end - url), err);
 		return NULL;
 	}
-	return scheme->open(url, create, err);
+	return scheme->open(url, create, access, err);
 }
 
 bool

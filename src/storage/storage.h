@@ -14,9 +14,18 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/host.h"
 #include "core/stream.h"
 
 typedef struct BkStorage BkStorage;
+
+/* How a store is reached, beside what its URL says; 0 and NULL: as usual. */
+typedef struct BkStorageAccess
+{
+	const BkHost *host;			/* may stop waits; has variables */
+	const char *credentials_file;	/* in place of what the host's user has */
+	int			jobs;			/* transfers that one stream may have in flight */
+} BkStorageAccess;
 
 typedef struct BkObjectStat
 {
@@ -185,10 +194,12 @@ bk_storage_close(BkStorage *storage)
 /*
  * Open the place a URL names, by its scheme. With create, the place itself is
  * made if it is missing (for a folder: its last component); what is in it is
- * not looked at. NULL on failure: not a URL or a bad one (22023), an unknown
- * scheme (0A000), and what the driver says.
+ * not looked at. What access points to must outlive the handle. NULL on
+ * failure: not a URL or a bad one (22023), an unknown scheme (0A000), and what
+ * the driver says.
  */
-extern BkStorage *bk_storage_open(const char *url, bool create, BkError *err);
+extern BkStorage *bk_storage_open(const char *url, bool create,
+								  const BkStorageAccess *access, BkError *err);
 
 /*
  * Check a key by the rules above: false with an error (22023) that quotes it.

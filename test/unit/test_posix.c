@@ -18,7 +18,7 @@ open_folder(const char *folder, bool create, BkError *err)
 	char		url[1100];
 
 	snprintf(url, sizeof(url), "file://%s", folder);
-	return bk_storage_open(url, create, err);
+	return bk_storage_open(url, create, NULL, err);
 }
 
 static BkStorage *
@@ -102,7 +102,7 @@ refuses_bad_urls(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 	{
-		assert_null(bk_storage_open(rows[i].url, false, &err));
+		assert_null(bk_storage_open(rows[i].url, false, NULL, &err));
 		assert_reason(&err, rows[i].sqlstate, rows[i].reason);
 		if (strcmp(rows[i].sqlstate, "22023") == 0 && i < 18)
 			assert_non_null(strstr(err.hint, "file:///backup/main"));
@@ -120,7 +120,7 @@ decodes_urls(void **state)
 	(void) state;
 	assert_int_equal(mkdir(in_folder(folder, "a b%c"), 0700), 0);
 	snprintf(url, sizeof(url), "FILE://%s/a%%20b%%25%%63/", folder);
-	storage = bk_storage_open(url, false, &err);
+	storage = bk_storage_open(url, false, NULL, &err);
 	assert_good(storage != NULL, &err);
 	assert_string_equal(bk_storage_describe(storage), in_folder(folder, "a b%c"));
 	bk_storage_close(storage);

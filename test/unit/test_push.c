@@ -168,7 +168,7 @@ start(Place *place, int ahead, BkPush **push)
 {
 	BkError		err;
 
-	*push = bk_push_start(&place->request, place->wal, ahead, &err);
+	*push = bk_push_start(&place->request, NULL, place->wal, ahead, &err);
 	assert_good(*push != NULL, &err);
 }
 

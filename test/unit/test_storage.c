@@ -23,7 +23,7 @@ open_posix(Place *place)
 
 	place->folder = new_folder();
 	snprintf(url, sizeof(url), "file://%s", place->folder);
-	place->storage = bk_storage_open(url, false, &err);
+	place->storage = bk_storage_open(url, false, NULL, &err);
 	assert_good(place->storage != NULL, &err);
 }
 
