@@ -206,8 +206,20 @@ const BkArgument bk_arguments[] = {
 	{.name = NULL},
 };
 
-_Static_assert(sizeof(bk_arguments) / sizeof(bk_arguments[0]) - 1 <= 8 * sizeof(BkArgumentSet),
+_Static_assert(sizeof(bk_arguments) / sizeof(bk_arguments[0]) - 1 <= BK_ARGUMENT_MAX,
 			   "a set has no room for all arguments");
+
+void
+bk_argument_add(BkArgumentSet *set, const BkArgument *argument)
+{
+	set->has[argument - bk_arguments] = true;
+}
+
+bool
+bk_argument_is_in(const BkArgumentSet *set, const BkArgument *argument)
+{
+	return set->has[argument - bk_arguments];
+}
 
 const BkArgument *
 bk_argument_find(const char *name)

@@ -47,14 +47,22 @@ typedef struct BkArgument
 	const char *help;			/* NULL: none on the command line */
 } BkArgument;
 
-/* A set of arguments: bit n stands for bk_arguments[n]. */
-typedef uint64_t BkArgumentSet;
+/* Room for so many rows of the table. */
+#define BK_ARGUMENT_MAX 256
 
-#define BK_ARGUMENT_BIT(argument) \
-	((BkArgumentSet) 1 << ((argument) - bk_arguments))
+/* A set of arguments: member n stands for bk_arguments[n]. */
+typedef struct BkArgumentSet
+{
+	bool		has[BK_ARGUMENT_MAX];
+} BkArgumentSet;
 
 /* All arguments; ends with a NULL name. */
 extern const BkArgument bk_arguments[];
+
+/* Put an argument into a set; is it in there? */
+extern void bk_argument_add(BkArgumentSet *set, const BkArgument *argument);
+extern bool bk_argument_is_in(const BkArgumentSet *set,
+							  const BkArgument *argument);
 
 /* Find an argument by its name; NULL if there is none. */
 extern const BkArgument *bk_argument_find(const char *name);

@@ -32,7 +32,7 @@ static bool become_owner(const char *directory, BkError *err);
 static bool has_configuration(const char *directory, BkError *err);
 static bool find_data(Server *server, BkError *err);
 static bool take_settings(const Server *server, const BkCommand *command,
-						  BkArgumentSet given, BkRequest *request,
+						  const BkArgumentSet *given, BkRequest *request,
 						  BkError *err);
 static bool take_socket(const Server *server, BkRequest *request,
 						BkError *err);
@@ -46,7 +46,7 @@ static void drop_line(void *arg, const char *line);
 
 bool
 bk_datadir_read(const char *directory, const BkCommand *command,
-				BkArgumentSet given, BkRequest *request, BkError *err)
+				const BkArgumentSet *given, BkRequest *request, BkError *err)
 {
 	Server		server = {.bindir = request->bindir, .directory = directory};
 	bool		ok;
@@ -113,7 +113,7 @@ find_data(Server *server, BkError *err)
 /* What was given on the command line stays as it is. */
 static bool
 take_settings(const Server *server, const BkCommand *command,
-			  BkArgumentSet given, BkRequest *request, BkError *err)
+			  const BkArgumentSet *given, BkRequest *request, BkError *err)
 {
 	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
@@ -121,7 +121,7 @@ take_settings(const Server *server, const BkCommand *command,
 
 		if (argument->setting == NULL ||
 			!bk_command_takes(command, argument) ||
-			(given & BK_ARGUMENT_BIT(argument)) != 0)
+			bk_argument_is_in(given, argument))
 			continue;
 		if (!read_setting(server, argument->setting, &value, err))
 			return false;

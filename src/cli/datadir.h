@@ -19,7 +19,7 @@
  * program ends.
  */
 extern bool bk_datadir_read(const char *directory, const BkCommand *command,
-							BkArgumentSet given, BkRequest *request,
+							const BkArgumentSet *given, BkRequest *request,
 							BkError *err);
 
 #endif

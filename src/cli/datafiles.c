@@ -10,14 +10,14 @@
 #include "core/control.h"
 
 static bool take_settings(const BkConf *conf, const BkCommand *command,
-						  BkArgumentSet given, BkRequest *request,
+						  const BkArgumentSet *given, BkRequest *request,
 						  BkError *err);
 static bool take_identity(const char *data_directory, BkRequest *request,
 						  BkError *err);
 
 bool
 bk_datafiles_read(const char *directory, const BkCommand *command,
-				  BkArgumentSet given, BkRequest *request, BkError *err)
+				  const BkArgumentSet *given, BkRequest *request, BkError *err)
 {
 	BkConf	   *conf;
 
@@ -41,7 +41,7 @@ bk_datafiles_read(const char *directory, const BkCommand *command,
 /* What was given on the command line stays as it is. */
 static bool
 take_settings(const BkConf *conf, const BkCommand *command,
-			  BkArgumentSet given, BkRequest *request, BkError *err)
+			  const BkArgumentSet *given, BkRequest *request, BkError *err)
 {
 	for (const BkArgument *argument = bk_arguments; argument->name != NULL; argument++)
 	{
@@ -50,7 +50,7 @@ take_settings(const BkConf *conf, const BkCommand *command,
 		const char *value;
 
 		if (setting == NULL || !bk_command_takes(command, argument) ||
-			(given & BK_ARGUMENT_BIT(argument)) != 0)
+			bk_argument_is_in(given, argument))
 			continue;
 		value = bk_conf_get(conf, setting);
 		if (value != NULL && value[0] != '\0' &&

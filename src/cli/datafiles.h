@@ -17,7 +17,7 @@
  * be elsewhere. The strings live until the program ends.
  */
 extern bool bk_datafiles_read(const char *directory, const BkCommand *command,
-							  BkArgumentSet given, BkRequest *request,
+							  const BkArgumentSet *given, BkRequest *request,
 							  BkError *err);
 
 #endif

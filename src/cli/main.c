@@ -22,7 +22,7 @@
 #define OPTION_JSON		1000
 #define OPTION_HELP		1001
 #define OPTION_ARGUMENT 2000	/* plus the index of the argument */
-#define OPTION_COUNT	64
+#define OPTION_COUNT	(BK_ARGUMENT_MAX + 4)	/* and those of all commands */
 
 typedef struct Options
 {
@@ -162,7 +162,7 @@ list_options(const BkCommand *command, struct option *list)
 	list[count++] = (struct option) {"json", no_argument, NULL, OPTION_JSON};
 	list[count++] = (struct option) {"help", no_argument, NULL, OPTION_HELP};
 	list[count++] = (struct option) {"pgdata", required_argument, NULL, 'D'};
-	for (int i = 0; bk_arguments[i].name != NULL && count < OPTION_COUNT - 1; i++)
+	for (int i = 0; bk_arguments[i].name != NULL; i++)
 	{
 		const BkArgument *argument = &bk_arguments[i];
 
@@ -184,7 +184,7 @@ take_option(const BkArgument *argument, const char *value, BkRequest *request,
 	BkReport	report = {0};
 	BkError		err;
 
-	options->given |= BK_ARGUMENT_BIT(argument);
+	bk_argument_add(&options->given, argument);
 	if (argument->type == BK_ARGUMENT_BOOL)
 		bk_argument_set_bool(argument, request, true);
 	else if (!bk_argument_set_text(argument, request, value, &err))
@@ -206,7 +206,7 @@ take_positional(const BkCommand *command, const char *value,
 	{
 		const BkArgument *argument = bk_command_positional(command, i);
 
-		if ((options->given & BK_ARGUMENT_BIT(argument)) == 0)
+		if (!bk_argument_is_in(&options->given, argument))
 			return take_option(argument, value, request, options);
 	}
 	fprintf(stderr, "pg_backup_ext: error: too many arguments: \"%s\"\n", value);
@@ -258,11 +258,11 @@ prepare(const BkCommand *command, BkRequest *request, const Options *options,
 
 	if (bk_command_is_archive(command))
 	{
-		if (!bk_datafiles_read(options->directory, command, options->given, request, err))
+		if (!bk_datafiles_read(options->directory, command, &options->given, request, err))
 			return false;
 	}
 	else if (options->directory != NULL &&
-			 !bk_datadir_read(options->directory, command, options->given, request, err))
+			 !bk_datadir_read(options->directory, command, &options->given, request, err))
 		return false;
 	missing = bk_command_missing(command, request);
 	if (missing == NULL)
