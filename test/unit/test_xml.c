@@ -93,7 +93,7 @@ test_refuse(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		refused(cases[i].text, strlen(cases[i].text), cases[i].message);
 	refused("<a>\0</a>", 8, "not well-formed");
-	refused("\0", 1, "not well-formed");
+	refused("\0", 1, "unclosed token");
 }
 
 static void
