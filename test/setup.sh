@@ -11,7 +11,8 @@ packages="
 	libjansson-dev libssl-dev libcurl4-openssl-dev libexpat1-dev
 	zlib1g-dev libzstd-dev liblz4-dev libarchive-dev
 	libcmocka-dev clang libclang-rt-dev libipc-run-perl perl
-	age zstd lz4 gzip patchelf curl ca-certificates time strace procps"
+	age zstd lz4 gzip patchelf curl ca-certificates time strace procps
+	openssl ceph-mon ceph-osd radosgw ceph-common"
 
 missing=
 for package in $packages; do
