@@ -35,9 +35,10 @@ typedef struct BkUrl
 } BkUrl;
 
 /*
- * Take a URL apart. Errors (22023): not a URL, a password in it, an option
- * twice or without a value, NUL, a control character or "." or ".." in the
- * path. Free it in any case.
+ * Take a URL apart. Errors (22023): not a URL, a password in it, no host or
+ * one with odd characters, an option twice or without a value, NUL or a
+ * control character, an empty component, "." or ".." in the path. Free it in
+ * any case.
  */
 extern bool bk_url_parse(const char *text, BkUrl *url, BkError *err);
 extern void bk_url_free(BkUrl *url);
@@ -46,7 +47,10 @@ extern void bk_url_free(BkUrl *url);
 extern const char *bk_url_option(const BkUrl *url, const char *name,
 								 const char *fallback);
 
-/* An option that is a number in this range, else an error (22023). */
+/*
+ * An option that is a number in this range, else an error (22023); *number
+ * stays as it is where there is no such option.
+ */
 extern bool bk_url_number(const BkUrl *url, const char *name, int64_t min,
 						  int64_t max, int64_t *number, BkError *err);
 
