@@ -14,12 +14,21 @@
 #include "repo/seal.h"
 
 #define SENTINEL_MAX_SIZE	(64 * 1024)
+#define REMOVE_BATCH		1000
 
 typedef struct Walk
 {
 	BkRepositoryVisit visit;
 	void	   *arg;
 } Walk;
+
+/* Objects that are to be removed. */
+typedef struct Removal
+{
+	BkRepository *repo;
+	size_t		count;
+	char	   *keys[REMOVE_BATCH];
+} Removal;
 
 static BkRepository *repository_new(const BkRepositoryTarget *target,
 									bool create, BkError *err);
@@ -32,8 +41,11 @@ static bool object_found(void *arg, const char *key,
 						 const BkObjectStat *stat, BkError *err);
 static bool manifest_found(void *arg, const char *key,
 						   const BkObjectStat *stat, BkError *err);
+static bool remove_folder(BkRepository *repo, const char *folder,
+						  BkError *err);
 static bool remove_found(void *arg, const char *key,
 						 const BkObjectStat *stat, BkError *err);
+static bool remove_batch(Removal *removal, BkError *err);
 
 BkRepository *
 bk_repository_create(const BkRepositoryTarget *target, BkError *err)
@@ -76,7 +88,7 @@ bool
 bk_repository_put_text(BkRepository *repo, const char *key, const char *text,
 					   BkError *err)
 {
-	return bk_storage_store(repo->storage, key, text, strlen(text), err);
+	return bk_storage_store(repo->storage, key, text, strlen(text), false, err);
 }
 
 bool
@@ -212,12 +224,28 @@ bk_repository_remove_data(BkRepository *repo, const char *id, BkError *err)
 	char		folder[BK_KEY_SIZE];
 
 	bk_layout_backup(folder, id);
-	if (!bk_storage_sweep(repo->storage, folder, err) ||
-		!bk_storage_list(repo->storage, folder, remove_found, repo, err))
+	if (!remove_folder(repo, folder, err))
 		return false;
 	bk_layout_notes(folder, id);
-	return bk_storage_sweep(repo->storage, folder, err) &&
-		bk_storage_list(repo->storage, folder, remove_found, repo, err);
+	return remove_folder(repo, folder, err);
+}
+
+static bool
+remove_folder(BkRepository *repo, const char *folder, BkError *err)
+{
+	Removal    *removal = calloc(1, sizeof(*removal));
+	bool		done;
+
+	if (removal == NULL)
+		return bk_error_memory(err);
+	removal->repo = repo;
+	done = bk_storage_sweep(repo->storage, folder, err) &&
+		bk_storage_list(repo->storage, folder, remove_found, removal, err) &&
+		remove_batch(removal, err);
+	for (size_t i = 0; i < removal->count; i++)
+		free(removal->keys[i]);
+	free(removal);
+	return done;
 }
 
 static BkRepository *
@@ -344,8 +372,27 @@ static bool
 remove_found(void *arg, const char *key, const BkObjectStat *stat,
 			 BkError *err)
 {
-	BkRepository *repo = arg;
+	Removal    *removal = arg;
 
 	(void) stat;
-	return bk_storage_remove(repo->storage, key, err);
+	if (removal->count == REMOVE_BATCH && !remove_batch(removal, err))
+		return false;
+	removal->keys[removal->count] = strdup(key);
+	if (removal->keys[removal->count] == NULL)
+		return bk_error_memory(err);
+	removal->count++;
+	return true;
+}
+
+static bool
+remove_batch(Removal *removal, BkError *err)
+{
+	bool		done = bk_storage_remove_all(removal->repo->storage,
+											 (const char *const *) removal->keys,
+											 removal->count, err);
+
+	for (size_t i = 0; i < removal->count; i++)
+		free(removal->keys[i]);
+	removal->count = 0;
+	return done;
 }

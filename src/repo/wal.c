@@ -347,7 +347,7 @@ store(BkRepository *repo, const char *system_identifier,
 	memcpy(digest, pass.hex, sizeof(pass.hex));
 	bk_layout_wal(key, system_identifier, name, digest, codec->codec->suffix);
 	if (ok && small)
-		ok = bk_storage_store(repo->storage, key, packed.data, packed.len, err);
+		ok = bk_storage_store(repo->storage, key, packed.data, packed.len, true, err);
 	else if (ok)
 		ok = bk_storage_put(repo->storage, key, &below, err) &&
 			compress(codec, below, &pass, digest, err);

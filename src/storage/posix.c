@@ -42,7 +42,7 @@ typedef struct PosixReader
 static bool posix_put(BkStorage *storage, const char *key, BkWriter **writer,
 					  BkError *err);
 static bool posix_store(BkStorage *storage, const char *key,
-						const void *data, size_t len, BkError *err);
+						const void *data, size_t len, bool free, BkError *err);
 static bool posix_get(BkStorage *storage, const char *key, BkReader **reader,
 					  BkError *err);
 static bool posix_stat(BkStorage *storage, const char *key,
@@ -54,6 +54,8 @@ static bool posix_match(BkStorage *storage, const char *beginning,
 static bool posix_sync(BkStorage *storage, const char *key, BkError *err);
 static bool posix_remove(BkStorage *storage, const char *key, BkError *err);
 static bool posix_sweep(BkStorage *storage, const char *prefix, BkError *err);
+static bool posix_probe(BkStorage *storage, bool write,
+						BkStorageFinding finding, void *arg, BkError *err);
 static const char *posix_describe(BkStorage *storage);
 static void posix_close(BkStorage *storage);
 static bool is_in_place(const Posix *store, BkError *err);
@@ -73,7 +75,9 @@ static const BkStorageOps posix_ops = {
 	.match = posix_match,
 	.sync = posix_sync,
 	.remove = posix_remove,
+	.remove_all = bk_storage_remove_each,
 	.sweep = posix_sweep,
+	.probe = posix_probe,
 	.describe = posix_describe,
 	.close = posix_close,
 };
@@ -120,10 +124,12 @@ posix_put(BkStorage *storage, const char *key, BkWriter **writer,
 
 static bool
 posix_store(BkStorage *storage, const char *key, const void *data, size_t len,
-			BkError *err)
+			bool free, BkError *err)
 {
 	Posix	   *store = (Posix *) storage;
 
+	/* Giving the name never replaces a file, and costs nothing. */
+	(void) free;
 	return bk_storage_check_key(key, err) && is_in_place(store, err) &&
 		bk_put_store(store->root, store->path, &store->folder, key, data, len, err);
 }
@@ -262,6 +268,15 @@ posix_sweep(BkStorage *storage, const char *prefix, BkError *err)
 		remove_empty_folders(store, path.data);
 	bk_buf_free(&path);
 	return true;
+}
+
+static bool
+posix_probe(BkStorage *storage, bool write, BkStorageFinding finding,
+			void *arg, BkError *err)
+{
+	(void) storage;
+	(void) write;
+	return finding(arg, "write once", "files get their names without replacing others", err);
 }
 
 static const char *

@@ -50,6 +50,26 @@ bk_storage_open(const char *url, bool create, const BkStorageAccess *access,
 }
 
 bool
+bk_storage_remove_each(BkStorage *storage, const char *const *keys,
+					   size_t count, BkError *err)
+{
+	size_t		failed = 0;
+	BkError		problem;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		if (bk_storage_remove(storage, keys[i], failed == 0 ? err : &problem))
+			continue;
+		failed++;
+		if (bk_error_is(failed == 1 ? err : &problem, BK_STATE_CANCELED))
+			break;
+	}
+	if (failed > 1)
+		bk_error_detail(err, "%zu of %zu objects could not be removed.", failed, count);
+	return failed == 0;
+}
+
+bool
 bk_storage_check_key(const char *key, BkError *err)
 {
 	const char *next = key;

@@ -37,10 +37,14 @@ typedef struct BkObjectStat
 /*
  * Called for each object of a listing. The key and the stat are borrowed for
  * the call. False ends the listing with the error set here. It may remove the
- * object it is called for.
+ * object it is called for and those before it.
  */
 typedef bool (*BkStorageVisit) (void *arg, const char *key,
 								const BkObjectStat *stat, BkError *err);
+
+/* Called for each thing found out about a store, in words for a person. */
+typedef bool (*BkStorageFinding) (void *arg, const char *name,
+								  const char *value, BkError *err);
 
 typedef struct BkStorageOps
 {
@@ -58,10 +62,13 @@ typedef struct BkStorageOps
 
 	/*
 	 * Put an object whose bytes are all at hand, with the same promises. The
-	 * bytes stay the caller's.
+	 * bytes stay the caller's. "free" says that the caller has just seen the
+	 * key free, and that its name lets nobody put other content there: then
+	 * the store need not look again.
 	 */
 	bool		(*store) (BkStorage *storage, const char *key,
-						  const void *data, size_t len, BkError *err);
+						  const void *data, size_t len, bool free,
+						  BkError *err);
 
 	/* Open an object for reading; a missing one is an error (58P01). */
 	bool		(*get) (BkStorage *storage, const char *key, BkReader **reader,
@@ -98,12 +105,26 @@ typedef struct BkStorageOps
 	bool		(*remove) (BkStorage *storage, const char *key, BkError *err);
 
 	/*
+	 * Remove objects, as remove does. All are tried: the error is about the
+	 * first that could not be removed, and tells how many there are.
+	 */
+	bool		(*remove_all) (BkStorage *storage, const char *const *keys,
+							   size_t count, BkError *err);
+
+	/*
 	 * Below a folder (prefix as for list), clean up what writers that are no
 	 * longer alive have left, and the place of the prefix itself if it is
 	 * then empty. Never touches objects or living writers.
 	 */
 	bool		(*sweep) (BkStorage *storage, const char *prefix,
 						  BkError *err);
+
+	/*
+	 * Tell what the store can do, and how it is set up. With write, it is
+	 * tried out: objects below "probe" are written and removed.
+	 */
+	bool		(*probe) (BkStorage *storage, bool write,
+						  BkStorageFinding finding, void *arg, BkError *err);
 
 	/* The place, for messages: a path or URL without secrets. Borrowed. */
 	const char *(*describe) (BkStorage *storage);
@@ -126,9 +147,9 @@ bk_storage_put(BkStorage *storage, const char *key, BkWriter **writer,
 
 static inline bool
 bk_storage_store(BkStorage *storage, const char *key, const void *data,
-				 size_t len, BkError *err)
+				 size_t len, bool free, BkError *err)
 {
-	return storage->ops->store(storage, key, data, len, err);
+	return storage->ops->store(storage, key, data, len, free, err);
 }
 
 static inline bool
@@ -172,6 +193,20 @@ bk_storage_remove(BkStorage *storage, const char *key, BkError *err)
 }
 
 static inline bool
+bk_storage_remove_all(BkStorage *storage, const char *const *keys,
+					  size_t count, BkError *err)
+{
+	return storage->ops->remove_all(storage, keys, count, err);
+}
+
+static inline bool
+bk_storage_probe(BkStorage *storage, bool write, BkStorageFinding finding,
+				 void *arg, BkError *err)
+{
+	return storage->ops->probe(storage, write, finding, arg, err);
+}
+
+static inline bool
 bk_storage_sweep(BkStorage *storage, const char *prefix, BkError *err)
 {
 	return storage->ops->sweep(storage, prefix, err);
@@ -200,6 +235,14 @@ bk_storage_close(BkStorage *storage)
  */
 extern BkStorage *bk_storage_open(const char *url, bool create,
 								  const BkStorageAccess *access, BkError *err);
+
+/*
+ * Remove objects one by one, with the rules of remove_all: for drivers whose
+ * store knows nothing faster.
+ */
+extern bool bk_storage_remove_each(BkStorage *storage,
+								   const char *const *keys, size_t count,
+								   BkError *err);
 
 /*
  * Check a key by the rules above: false with an error (22023) that quotes it.

@@ -270,6 +270,48 @@ visitors_stop_and_remove(BkStorage *storage)
 }
 
 static void
+removes_many(BkStorage *storage)
+{
+	static const char *const keys[] = {"a/1", "a/no such", "a/b/3", "c/5"};
+	static const char *const bad[] = {"../x", "a/1", "/y", "a/b/3"};
+	BkError		err;
+
+	assert_good(put_text(storage, "a/1", "x", &err), &err);
+	assert_good(put_text(storage, "a/b/3", "x", &err), &err);
+	assert_good(bk_storage_remove_all(storage, keys, 4, &err), &err);
+	assert_good(bk_storage_remove_all(storage, keys, 0, &err), &err);
+	assert_listing(storage, "", "");
+
+	/* What can be removed goes, whatever stands before it. */
+	assert_good(put_text(storage, "a/1", "x", &err), &err);
+	assert_good(put_text(storage, "a/b/3", "x", &err), &err);
+	assert_false(bk_storage_remove_all(storage, bad, 4, &err));
+	assert_reason(&err, "22023", "\"../x\"");
+	assert_reason(&err, "22023", "2 of 4 objects could not be removed");
+	assert_listing(storage, "", "");
+}
+
+static bool
+count_finding(void *arg, const char *name, const char *value, BkError *err)
+{
+	(void) err;
+	assert_true(*name != '\0' && *value != '\0');
+	++*(int *) arg;
+	return true;
+}
+
+static void
+tells_what_it_can(BkStorage *storage)
+{
+	BkError		err;
+	int			count = 0;
+
+	assert_good(bk_storage_probe(storage, true, count_finding, &count, &err), &err);
+	assert_true(count > 0);
+	assert_listing(storage, "", "");
+}
+
+static void
 refuses_hostile_keys(BkStorage *storage)
 {
 	static const struct
@@ -523,6 +565,8 @@ main(void)
 		store_test(missing_objects_are_told),
 		store_test(lists_in_key_order),
 		store_test(visitors_stop_and_remove),
+		store_test(removes_many),
+		store_test(tells_what_it_can),
 		store_test(refuses_hostile_keys),
 		store_test(abandoned_puts_leave_nothing),
 		store_test(matches_beginnings),
