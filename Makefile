@@ -163,8 +163,13 @@ $(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o $(call library,build/fuzz)
 fuzz: $(FUZZERS)
 	+@FUZZ_SECONDS=$(FUZZ_SECONDS) $(run) $@ sh test/fuzz.sh $^
 
+# Programs that tests start.
+TOOLS := $(patsubst test/%.c,build/test/%,$(sort $(wildcard test/tool/*.c)))
+$(TOOLS): %: %.o $(call library,build)
+	$(build_CC) $(build_LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+
 # Compiled before a check goes to work in a copy, the objects stay.
-build-tests: $(call unit_tests,build) $(call unit_tests,build/san) $(FUZZERS)
+build-tests: $(call unit_tests,build) $(call unit_tests,build/san) $(FUZZERS) $(TOOLS)
 
 # The other compiler's warnings; those that are off are about gcc's flags and
 # about the server's headers, which were configured for gcc.
@@ -178,7 +183,7 @@ clang:
 # The regression and TAP tests use what is installed.
 regress: all
 	+@sh test/drop.sh $(run) regress-$(MAJORVERSION) sh test/regress.sh
-tap: all
+tap: all $(TOOLS)
 	+@sh test/drop.sh $(run) tap-$(MAJORVERSION) sh test/tap.sh $(TESTS)
 installcheck: all
 	+@sh test/drop.sh sh test/run_all.sh '$(MAKE)' regress tap

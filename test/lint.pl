@@ -515,7 +515,7 @@ sub check_version
 
 my @paths = tree();
 my $files = 0;
-for my $path (grep { m{^(src/.*|test/(unit|fuzz)/.*)\.[ch]$} } @paths)
+for my $path (grep { m{^(src/.*|test/(unit|fuzz|tool)/.*)\.[ch]$} } @paths)
 {
 	my $f = read_c($path);
 	$files++;
