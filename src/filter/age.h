@@ -55,7 +55,8 @@ extern BkWriter *bk_age_writer(BkWriter *next, const BkAgeRecipient *recipients,
 /*
  * A reader of the plain bytes, with the first identity that fits. The header
  * is read with the first bytes. Errors: none fits (28000), not an age file,
- * damaged, cut (XX001). The identities must outlive it. NULL on failure.
+ * damaged, cut (XX001), a passphrase with a work factor over 18 (54000). The
+ * identities must outlive it. NULL on failure.
  */
 extern BkReader *bk_age_reader(BkReader *below, const BkAgeIdentity *identities,
 							   size_t count, BkError *err);
