@@ -1,0 +1,491 @@
+/*
+ * wire.c
+ *	  One exchange with a server over the network; the one door to libcurl.
+ *
+ * The library's multi interface is used with one easy handle: it never blocks
+ * by itself, so we wait in slices and look between them at the host's wish to
+ * stop, and at whether bytes move. Its resolver runs in a thread of its own,
+ * which CURLOPT_QUICK_EXIT leaves behind when nobody waits for it any more.
+ */
+#include "storage/wire.h"
+
+#include <limits.h>
+#include <linux/sockios.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "core/clock.h"
+#include "storage/origin.h"
+
+#define SLICE_MS		100
+#define BUFFER_SIZE		(256 * 1024L)
+
+/* Behind its deadline, an exchange has to move so many bytes in a second. */
+#define LATE_SPEED		1024
+
+struct BkWire
+{
+	BkWireSetup setup;
+	CURLM	   *multi;			/* NULL: not connected */
+	CURL	   *easy;
+	char		reason[CURL_ERROR_SIZE];
+	int			socket;			/* that was opened last and is open, or -1 */
+	bool		refused;		/* an address that may not be asked */
+
+	/* The exchange under way. */
+	BkWireExchange *exchange;
+	size_t		header_bytes;
+	int			header_lines;
+	bool		failed;			/* a callback has set *err */
+	BkError    *err;
+	int64_t		moved;			/* bytes, when they were counted last */
+	int64_t		moved_at;
+};
+
+static bool connect_library(BkWire *wire, BkError *err);
+static bool set_common(BkWire *wire, const char *protocols);
+static bool set_http(BkWire *wire, struct curl_slist *headers);
+static struct curl_slist *make_headers(const BkWireExchange *exchange,
+									   BkError *err);
+static bool drive(BkWire *wire, BkError *err);
+static bool wait_for_end(BkWire *wire, CURLcode *code, BkError *err);
+static bool keeps_moving(BkWire *wire, BkError *err);
+static int64_t count_moved(const BkWire *wire);
+static int	stall_ms(const BkWire *wire);
+static size_t take_line(char *data, size_t size, size_t count, void *arg);
+static size_t take_data(char *data, size_t size, size_t count, void *arg);
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+								 struct curl_sockaddr *address);
+static int	close_socket(void *arg, curl_socket_t fd);
+static bool explain(BkWire *wire, CURLcode code, BkError *err);
+static bool explain_tls(const BkWire *wire, CURLcode code, BkError *err);
+static bool library_error(BkError *err);
+static void start_library(void);
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+static CURLcode library_code;
+
+BkWire *
+bk_wire_open(const BkWireSetup *setup, BkError *err)
+{
+	BkWire	   *wire = calloc(1, sizeof(*wire));
+
+	pthread_once(&library_once, start_library);
+	if (wire == NULL)
+		bk_error_memory(err);
+	else if (library_code != CURLE_OK)
+		library_error(err);
+	else
+	{
+		wire->setup = *setup;
+		wire->socket = -1;
+		return wire;
+	}
+	free(wire);
+	return NULL;
+}
+
+void
+bk_wire_close(BkWire *wire)
+{
+	if (wire == NULL)
+		return;
+	bk_wire_disconnect(wire);
+	free(wire);
+}
+
+bool
+bk_wire_http(BkWire *wire, BkWireExchange *exchange, BkError *err)
+{
+	struct curl_slist *headers = make_headers(exchange, err);
+	bool		done;
+
+	exchange->again = false;
+	if (headers == NULL || !connect_library(wire, err))
+	{
+		curl_slist_free_all(headers);
+		return false;
+	}
+	wire->exchange = exchange;
+	done = (set_common(wire, "http,https") && set_http(wire, headers)) ||
+		library_error(err);
+	done = done && drive(wire, err);
+	if (!done)
+		bk_wire_disconnect(wire);
+	curl_slist_free_all(headers);
+	return done;
+}
+
+void
+bk_wire_disconnect(BkWire *wire)
+{
+	curl_easy_cleanup(wire->easy);
+	if (wire->multi != NULL)
+		curl_multi_cleanup(wire->multi);
+	wire->easy = NULL;
+	wire->multi = NULL;
+	wire->socket = -1;
+}
+
+static bool
+connect_library(BkWire *wire, BkError *err)
+{
+	if (wire->multi == NULL)
+		wire->multi = curl_multi_init();
+	if (wire->easy == NULL)
+		wire->easy = curl_easy_init();
+	return (wire->multi != NULL && wire->easy != NULL) || bk_error_memory(err);
+}
+
+/* What holds whatever the protocol is. */
+static bool
+set_common(BkWire *wire, const char *protocols)
+{
+	const BkWireSetup *setup = &wire->setup;
+	CURL	   *easy = wire->easy;
+	const char *proxy = setup->proxy != NULL ? setup->proxy : "";
+
+	/* Forgets options, and keeps connections. */
+	curl_easy_reset(easy);
+	wire->reason[0] = '\0';
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_URL, wire->exchange->url) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, wire->reason) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) setup->connect_ms) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+	/* An empty string keeps the environment's out. */
+		curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, wire) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, wire) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_data) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_WRITEDATA, wire) == CURLE_OK;
+}
+
+static bool
+set_http(BkWire *wire, struct curl_slist *headers)
+{
+	const BkWireExchange *exchange = wire->exchange;
+	const char *ca_file = wire->setup.ca_file;
+	CURL	   *easy = wire->easy;
+	bool		set;
+
+	set = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_USERAGENT, "backup_ext/" BK_VERSION) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_line) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HEADERDATA, wire) == CURLE_OK;
+	if (ca_file != NULL)
+		set = set &&
+			curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+			curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+			curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file) == CURLE_OK &&
+			curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL) == CURLE_OK;
+	if (strcmp(exchange->method, "HEAD") == 0)
+		return set && curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+	/* As "post fields" the library can send a body again by itself. */
+	if (exchange->body_len > 0 || strcmp(exchange->method, "PUT") == 0 ||
+		strcmp(exchange->method, "POST") == 0)
+		set = set &&
+			curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+							 exchange->body_len > 0 ? exchange->body : "") == CURLE_OK &&
+			curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+							 (curl_off_t) exchange->body_len) == CURLE_OK;
+	return set &&
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method) == CURLE_OK;
+}
+
+/*
+ * The headers as a list; NULL if memory is out. A name without value takes
+ * away what the library would add: some servers hang on an Expect, and a
+ * Content-Type that nobody asked for would not be signed.
+ */
+static struct curl_slist *
+make_headers(const BkWireExchange *exchange, BkError *err)
+{
+	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	struct curl_slist *longer = list;
+	bool		typed = false;
+
+	for (int i = 0; i < exchange->header_count && longer != NULL; i++)
+	{
+		typed = typed || strncasecmp(exchange->headers[i], "Content-Type:", 13) == 0;
+		longer = curl_slist_append(list, exchange->headers[i]);
+	}
+	if (!typed && longer != NULL)
+		longer = curl_slist_append(list, "Content-Type:");
+	if (longer != NULL)
+		return list;
+	curl_slist_free_all(list);
+	bk_error_memory(err);
+	return NULL;
+}
+
+/* Carry out what the options say. */
+static bool
+drive(BkWire *wire, BkError *err)
+{
+	CURLcode	code = CURLE_OK;
+	bool		ended;
+
+	wire->header_bytes = 0;
+	wire->header_lines = 0;
+	wire->failed = false;
+	wire->refused = false;
+	wire->err = err;
+	wire->moved = 0;
+	wire->moved_at = bk_clock_monotonic_ms();
+	if (curl_multi_add_handle(wire->multi, wire->easy) != CURLM_OK)
+		return library_error(err);
+	ended = wait_for_end(wire, &code, err);
+	curl_multi_remove_handle(wire->multi, wire->easy);
+	if (!ended || wire->failed)
+		return false;
+	return code == CURLE_OK || explain(wire, code, err);
+}
+
+/* False with an error if it was given up before its end. */
+static bool
+wait_for_end(BkWire *wire, CURLcode *code, BkError *err)
+{
+	int			running = 1;
+	int			left;
+	CURLMsg    *message;
+
+	for (;;)
+	{
+		if (curl_multi_perform(wire->multi, &running) != CURLM_OK)
+			return library_error(err);
+		if (running == 0)
+			break;
+		if (wire->setup.host != NULL && !bk_go_on(wire->setup.host, err))
+			return false;
+		if (!keeps_moving(wire, err))
+			return false;
+		if (curl_multi_poll(wire->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
+			return library_error(err);
+	}
+	message = curl_multi_info_read(wire->multi, &left);
+	*code = message != NULL ? message->data.result : CURLE_FAILED_INIT;
+	return true;
+}
+
+/*
+ * Time for the connection is watched by the library. Once there is one, each
+ * stretch of stall_ms has to move a byte, and behind the deadline many more.
+ */
+static bool
+keeps_moving(BkWire *wire, BkError *err)
+{
+	int64_t		now = bk_clock_monotonic_ms();
+	int64_t		limit = stall_ms(wire);
+	int64_t		needed = 1;
+	int64_t		moved;
+	curl_off_t	connected = 0;
+
+	if (now - wire->moved_at < SLICE_MS)
+		return true;
+	if (now > wire->exchange->deadline)
+		needed = limit * LATE_SPEED / 1000;
+	curl_easy_getinfo(wire->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	moved = count_moved(wire);
+	if (connected == 0 || moved - wire->moved >= needed)
+	{
+		wire->moved = moved;
+		wire->moved_at = now;
+	}
+	if (now - wire->moved_at < limit)
+		return true;
+	wire->exchange->again = true;
+	bk_error(err, BK_STATE_DISCONNECTED, "connection to \"%s\" stalled",
+			 wire->exchange->place);
+	return bk_error_detail(err, "In %lld ms, %lld bytes went through.",
+						   (long long) limit, (long long) (moved - wire->moved));
+}
+
+/*
+ * Bytes in both directions so far. What the kernel has taken from us is not
+ * on its way yet: on a slow link it needs long for the last megabytes.
+ */
+static int64_t
+count_moved(const BkWire *wire)
+{
+	curl_off_t	up = 0;
+	curl_off_t	down = 0;
+	long		header = 0;
+	int			waiting = 0;
+
+	curl_easy_getinfo(wire->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	curl_easy_getinfo(wire->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	curl_easy_getinfo(wire->easy, CURLINFO_HEADER_SIZE, &header);
+	if (wire->socket >= 0 && ioctl(wire->socket, SIOCOUTQ, &waiting) != 0)
+		waiting = 0;
+	return up + down + header - waiting;
+}
+
+static int
+stall_ms(const BkWire *wire)
+{
+	return wire->exchange->stall_ms > 0 ? wire->exchange->stall_ms :
+		wire->setup.stall_ms;
+}
+
+static size_t
+take_line(char *data, size_t size, size_t count, void *arg)
+{
+	BkWire	   *wire = arg;
+	size_t		len = size * count;
+	size_t		text = len;
+
+	wire->header_bytes += len;
+	wire->header_lines++;
+	if (wire->header_bytes > BK_WIRE_HEADERS_MAX ||
+		wire->header_lines > BK_WIRE_LINES_MAX)
+	{
+		wire->failed = true;
+		bk_error(wire->err, BK_STATE_TOO_LARGE,
+				 "answer of \"%s\" has too many headers", wire->exchange->place);
+		return 0;
+	}
+	while (text > 0 && (data[text - 1] == '\r' || data[text - 1] == '\n'))
+		text--;
+	wire->failed = !wire->exchange->line(wire->exchange->arg, data, text,
+										 wire->err);
+	return wire->failed ? 0 : len;
+}
+
+static size_t
+take_data(char *data, size_t size, size_t count, void *arg)
+{
+	BkWire	   *wire = arg;
+	size_t		len = size * count;
+
+	wire->failed = !wire->exchange->data(wire->exchange->arg, data, len,
+										 wire->err);
+	/* Anything else than len means failure, also for a len of 0. */
+	return wire->failed ? len + 1 : len;
+}
+
+/*
+ * The address is looked at here, since a name may lead anywhere. A proxy's
+ * address is the proxy's matter.
+ */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	BkWire	   *wire = arg;
+
+	(void) purpose;
+	if (!wire->setup.link_local && bk_origin_is_link_local(&address->addr))
+	{
+		wire->refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	wire->socket = socket(address->family, address->socktype | SOCK_CLOEXEC,
+						  address->protocol);
+	return wire->socket;
+}
+
+static int
+close_socket(void *arg, curl_socket_t fd)
+{
+	BkWire	   *wire = arg;
+
+	if (wire->socket == fd)
+		wire->socket = -1;
+	return close(fd);
+}
+
+/* What the library's code means for us. */
+static bool
+explain(BkWire *wire, CURLcode code, BkError *err)
+{
+	const char *place = wire->exchange->place;
+	const char *reason = wire->reason[0] != '\0' ? wire->reason : curl_easy_strerror(code);
+	curl_off_t	connected = 0;
+
+	if (wire->refused)
+	{
+		bk_error(err, BK_STATE_BAD_ARGUMENT, "\"%s\" is not a store", place);
+		return bk_error_detail(err, "Its name leads to a link-local address, which are those of the cloud's metadata services.");
+	}
+	curl_easy_getinfo(wire->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	switch (code)
+	{
+		case CURLE_OUT_OF_MEMORY:
+			return bk_error_memory(err);
+		case CURLE_URL_MALFORMAT:
+			return bk_error(err, BK_STATE_BAD_ARGUMENT,
+							"\"%s\" is not a valid address", place);
+		case CURLE_PEER_FAILED_VERIFICATION:
+		case CURLE_SSL_CACERT_BADFILE:
+		case CURLE_SSL_ISSUER_ERROR:
+			return explain_tls(wire, code, err);
+		case CURLE_COULDNT_RESOLVE_HOST:
+		case CURLE_COULDNT_RESOLVE_PROXY:
+			bk_error(err, BK_STATE_UNREACHABLE, "could not find \"%s\"", place);
+			break;
+		case CURLE_SSL_CONNECT_ERROR:
+			bk_error(err, BK_STATE_UNREACHABLE,
+					 "could not agree with \"%s\" on TLS", place);
+			break;
+		default:
+			if (connected == 0)
+				bk_error(err, BK_STATE_UNREACHABLE,
+						 "could not connect to \"%s\"", place);
+			else
+				bk_error(err, BK_STATE_DISCONNECTED,
+						 "connection to \"%s\" broke off", place);
+			break;
+	}
+	wire->exchange->again = true;
+	return bk_error_detail(err, "%s.", reason);
+}
+
+/* Nothing here gets better by itself. */
+static bool
+explain_tls(const BkWire *wire, CURLcode code, BkError *err)
+{
+	if (code == CURLE_SSL_CACERT_BADFILE && wire->setup.ca_file != NULL)
+	{
+		bk_error(err, BK_STATE_BAD_ARGUMENT,
+				 "could not use the certificates in \"%s\"",
+				 wire->setup.ca_file);
+		return bk_error_detail(err, "%s.", wire->reason);
+	}
+	bk_error(err, BK_STATE_UNREACHABLE,
+			 "could not trust the certificate of \"%s\"", wire->exchange->place);
+	bk_error_detail(err, "%s.", wire->reason);
+	return bk_error_hint(err, "If the server has a certificate of your own authority, add the option ca_file=/path/of/ca.pem to the repository's URL.");
+}
+
+static bool
+library_error(BkError *err)
+{
+	return bk_error(err, BK_STATE_SYSTEM, "could not set up libcurl");
+}
+
+static void
+start_library(void)
+{
+	library_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
