@@ -19,6 +19,7 @@
 #include "core/host.h"
 
 #define BK_HTTP_FIELDS_MAX	40
+#define BK_HTTP_ANSWER_FIELDS_MAX	100
 #define BK_HTTP_BODY_MAX	((size_t) 16 * 1024 * 1024)
 
 /* A connection that is kept between requests. It belongs to one thread. */
@@ -32,8 +33,14 @@ typedef struct BkHttpPolicy
 	const char *proxy;			/* NULL: none, whatever the environment says */
 	int			connect_ms;		/* for a connection: 10 s */
 	int			stall_ms;		/* without a byte: 30 s */
-	int			deadline_ms;	/* for a call with all its attempts: 5 min */
+
+	/*
+	 * For a call with all its attempts: 5 min. No attempt begins later, and
+	 * one that is under way goes on only as long as it moves 1 kB/s.
+	 */
+	int			deadline_ms;
 	int			attempts;		/* at most: 10 */
+	bool		link_local;		/* not a store: a cloud's metadata service */
 } BkHttpPolicy;
 
 /* Name and value; of a query not encoded yet. Owned by the request. */
@@ -55,13 +62,13 @@ typedef struct BkHttpRequest
 	const void *body;			/* borrowed */
 	size_t		body_len;
 	char		body_sha256[BK_DIGEST_HEX_SIZE];	/* "": not computed yet */
-	bool		failed;			/* memory or room has run out: a call says so */
+	bool		failed;			/* memory or room has run out, or a line feed: a call says so */
 } BkHttpRequest;
 
 typedef struct BkHttpResponse
 {
 	int			status;			/* 0: there was no answer */
-	BkHttpField headers[BK_HTTP_FIELDS_MAX];	/* names in lower case */
+	BkHttpField headers[BK_HTTP_ANSWER_FIELDS_MAX]; /* names in lower case */
 	int			header_count;
 	BkBuf		body;
 	int			attempts;		/* how many there were */
@@ -88,9 +95,13 @@ typedef struct BkHttpCall
 							BkError *err);
 	void	   *arg;
 	size_t		body_max;		/* of the answer; 0: BK_HTTP_BODY_MAX */
+	int			stall_ms;		/* 0: the policy's; some answers are thought over */
 } BkHttpCall;
 
-/* Open a handle; nothing is connected yet. NULL on failure. */
+/*
+ * Open a handle; nothing is connected yet. NULL on failure: a proxy that is
+ * not http:// or https://, or has a password in it (22023).
+ */
 extern BkHttp *bk_http_open(const BkHttpPolicy *policy, BkError *err);
 extern void bk_http_close(BkHttp *http);
 
@@ -107,12 +118,16 @@ extern void bk_http_query(BkHttpRequest *request, const char *name,
 						  const char *fmt,...)
 			__attribute__((format(printf, 3, 4)));
 
+/* Take a header out, if it is there. */
+extern void bk_http_remove_header(BkHttpRequest *request, const char *name);
+
 /*
  * Carry a request out: connection failures, cut answers and what the judge
  * says to try again are tried again with growing, random pauses or after
  * what Retry-After says. Errors: 08001 (no connection, no name, TLS), 08006
- * (broken off, stalled, cut), 57014, what the judge says; DETAIL tells the
- * number of attempts. The response is freed by the caller, also on failure.
+ * (broken off, stalled, cut), 54000 (too long), 57014, what the judge says;
+ * DETAIL tells the number of attempts. The response is freed by the caller,
+ * also on failure.
  */
 extern bool bk_http_call(BkHttp *http, BkHttpRequest *request,
 						 const BkHttpCall *call, BkHttpResponse *response,
@@ -123,7 +138,7 @@ extern void bk_http_response_free(BkHttpResponse *response);
 extern const char *bk_http_find(const BkHttpResponse *response,
 								const char *name);
 
-/* The server's clock, as its last answer told it: UTC seconds, 0: none. */
+/* The server's clock, when it answered last: UTC seconds, 0: none told. */
 extern int64_t bk_http_server_time(const BkHttp *http);
 
 #endif
