@@ -17,9 +17,11 @@ typedef struct BkSignScope
 } BkSignScope;
 
 /*
- * Set the headers Host, X-Amz-Date, X-Amz-Content-Sha256, X-Amz-Security-Token
- * (if there is a token) and Authorization. All headers that are set already
- * are signed. Computes body_sha256 if it is not there. Without a key id the
+ * Set the headers Host, X-Amz-Date, X-Amz-Content-Sha256 (for s3),
+ * X-Amz-Security-Token (if there is a token) and Authorization, in place of
+ * those of an earlier attempt. All headers that are set are signed, and the
+ * path as it stands: encoded once, which only S3 wants so where it is more
+ * than a slash. Computes body_sha256 if it is not there. Without a key id the
  * request stays unsigned.
  */
 extern bool bk_sign_v4(BkHttpRequest *request, const BkCredentials *key,
