@@ -206,7 +206,7 @@ print-checks:
 
 # Crashes, failovers and full disks on real servers: too slow for every check.
 FAULTS ?= $(filter-out test/fault/stage.sh,$(sort $(wildcard test/fault/*.sh)))
-faults: all
+faults: all $(TOOLS)
 	+@sh test/drop.sh env PG_CONFIG='$(PG_CONFIG)' \
 		sh -ec 'for fault; do echo "$$fault"; sh "$$fault"; done' sh $(FAULTS)
 
@@ -221,5 +221,5 @@ demo:
 
 .SECONDARY:
 .PHONY: FORCE lint unit unit-san fuzz build-tests clang regress tap installcheck versions \
-	check-versions check check-all print-checks faults bench bench-physical demo install-program \
+	check-versions check check-all print-checks faults bench bench-physical bench-s3 demo install-program \
 	installdirs-program uninstall-program
