@@ -122,7 +122,7 @@ canonical_request(const BkHttpRequest *request, BkBuf *text, BkBuf *names,
 static bool
 append_query(const BkHttpRequest *request, BkBuf *text, BkError *err)
 {
-	Pair		pairs[BK_HTTP_FIELDS_MAX] = {{NULL}};
+	Pair		pairs[BK_HTTP_FIELDS_MAX] = {0};
 	int			count = 0;
 	bool		done = true;
 
@@ -146,7 +146,7 @@ static bool
 append_headers(const BkHttpRequest *request, BkBuf *text, BkBuf *names,
 			   BkError *err)
 {
-	Pair		pairs[BK_HTTP_FIELDS_MAX] = {{NULL}};
+	Pair		pairs[BK_HTTP_FIELDS_MAX] = {0};
 	int			count = 0;
 	bool		done = true;
 

@@ -75,7 +75,7 @@ sub url
 {
 	my ($self, $bucket, $prefix, %option) = @_;
 	my %all = (
-		endpoint => $self->{endpoint}, region => 'us-east-1', path_style => 'true', %option);
+		endpoint => $self->{endpoint}, region => 'us-east-1', style => 'path', %option);
 
 	return "s3://$bucket/$prefix?" . join('&', map { "$_=$all{$_}" } sort grep { defined $all{$_} } keys %all);
 }
