@@ -18,7 +18,7 @@
 #define CHUNK_SIZE		(64 * 1024)
 #define SEALED_SIZE		(CHUNK_SIZE + BK_CRYPTO_TAG_SIZE)
 #define SALT_SIZE		16
-#define RECIPIENTS_MAX	32
+#define RECIPIENTS_MAX	64		/* more would not be read */
 
 /* Some chunks, and a byte that tells that there is one more. */
 #define INPUT_SIZE		(4 * SEALED_SIZE + 1)

@@ -48,7 +48,7 @@ extern void bk_age_format_recipient(const BkAgeRecipient *recipient,
 extern void bk_age_format_identity(const BkAgeIdentity *identity,
 								   char text[BK_AGE_TEXT_SIZE]);
 
-/* A writer that encrypts to all of 1 to 32 recipients. NULL on failure. */
+/* A writer that encrypts to all of 1 to 64 recipients. NULL on failure. */
 extern BkWriter *bk_age_writer(BkWriter *next, const BkAgeRecipient *recipients,
 							   size_t count, BkError *err);
 

@@ -37,8 +37,19 @@ bool
 bk_age_parse_recipient(const char *text, BkAgeRecipient *recipient,
 					   BkError *err)
 {
-	/* The text is public, but somebody may have put a private key there. */
-	if (!bk_bech32_decode(RECIPIENT_PREFIX, text, recipient->key))
+	static const unsigned char any[BK_AGE_KEY_SIZE] = {1};
+	unsigned char shared[BK_AGE_KEY_SIZE];
+	BkError		reason;
+
+	if (!bk_crypto_check(err))
+		return false;
+
+	/*
+	 * A point of low order is nobody's key. The text is not shown: somebody
+	 * may have put a private key there.
+	 */
+	if (!bk_bech32_decode(RECIPIENT_PREFIX, text, recipient->key) ||
+		!bk_crypto_x25519(any, recipient->key, shared, &reason))
 		return bk_error(err, BK_STATE_BAD_ARGUMENT,
 						"not the public key of an age identity (\"age1\" and 58 more characters)");
 	return true;

@@ -6,9 +6,10 @@
  * The key file is the server's. It has lines "recipient age1…" (the owners'
  * public keys), "identity AGE-SECRET-KEY-1…" (the server's own, to which only
  * what it must read itself is encrypted as well) and "repository-key" with 64
- * hexadecimal digits; the first of these seals, all are believed. The identity
- * file is the owner's, and opens with stock age: its repository keys are
- * comments, "# backup_ext repository-key …". FORMAT.md has the details.
+ * hexadecimal digits; the last of these seals, all are believed, so that a new
+ * one is a line more. The identity file is the owner's, and opens with stock
+ * age: its repository keys are comments, "# backup_ext repository-key …".
+ * FORMAT.md has the details.
  */
 #ifndef BK_REPO_KEYS_H
 #define BK_REPO_KEYS_H
@@ -39,21 +40,24 @@ typedef struct BkKeys
 	BkAgeIdentity identities[BK_KEYS_MAX];	/* what we can read with */
 	size_t		identity_count;
 	bool		is_owner;		/* there is an identity file */
-	BkRepositoryKey secrets[BK_KEYS_MAX];	/* the first one seals */
+	BkRepositoryKey secrets[BK_KEYS_MAX];	/* newest first: it seals */
 	size_t		secret_count;	/* 0: nothing is authenticated */
-	char	   *passphrase;
 } BkKeys;
 
 /*
  * Read a key file and an identity file; either may be NULL. Errors: 42501 for
  * a file that others may read, 22023 with the line's number for one that is
- * not understood, and those of reading. NULL on failure.
+ * not understood, 0A000 for keys of other kinds and an identity file that is
+ * encrypted, and those of reading. NULL on failure.
  */
 extern BkKeys *bk_keys_read(const char *key_file, const char *identity_file,
 							BkError *err);
 
 /* Wipe and free; NULL is allowed. */
 extern void bk_keys_free(BkKeys *keys);
+
+/* Compute the id of a secret. */
+extern bool bk_keys_name(BkRepositoryKey *key, BkError *err);
 
 /* The secret with this id, NULL if there is none. */
 extern const BkRepositoryKey *bk_keys_find(const BkKeys *keys, const char *id);

@@ -351,21 +351,21 @@ failing_streams_pass_through(void **state)
 static void
 recipients_are_counted(void **state)
 {
-	BkAgeRecipient many[33];
+	BkAgeRecipient many[65];
 	BkAgeRecipient zero = {{0}};
 	BkWriter   *sink = new_sink(NULL, NEVER, false, NULL);
 	BkError		err;
 
 	(void) state;
-	for (int i = 0; i < 33; i++)
+	for (int i = 0; i < 65; i++)
 		many[i] = recipients[0];
 	assert_null(bk_age_writer(sink, many, 0, &err));
 	assert_reason(&err, "22023", "to 0 recipients");
-	assert_null(bk_age_writer(sink, many, 33, &err));
-	assert_reason(&err, "22023", "to 33 recipients");
+	assert_null(bk_age_writer(sink, many, 65, &err));
+	assert_reason(&err, "22023", "to 65 recipients");
 	assert_null(bk_age_writer(sink, &zero, 1, &err));
 	assert_reason(&err, "XX001", "low order");
-	bk_writer_close(bk_age_writer(sink, many, 32, &err));
+	bk_writer_close(bk_age_writer(sink, many, 64, &err));
 }
 
 /* Our files open with age, for each recipient; age's open with ours. */

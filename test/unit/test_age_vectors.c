@@ -193,6 +193,11 @@ keys_are_text(void **state)
 		assert_reason(&err, "22023", "not the public key");
 		assert_null(strstr(err.message, "EGTZ"));
 	}
+	/* Zero is a point of low order. */
+	memset(recipient.key, 0, sizeof(recipient.key));
+	bk_age_format_recipient(&recipient, text);
+	assert_false(bk_age_parse_recipient(text, &recipient, &err));
+	assert_reason(&err, "22023", "not the public key");
 	for (int i = 0; i < KEYS; i++)
 	{
 		BkAgeRecipient own;
