@@ -50,7 +50,7 @@ bk_secret_is_private(const char *path, const struct stat *status,
 	bool		ours = status->st_uid == geteuid();
 	mode_t		open_to = status->st_mode & (S_IRWXG | S_IRWXO);
 
-	if (!ours && status->st_uid == 0)
+	if (status->st_uid == 0)
 		open_to &= ~(mode_t) S_IRGRP;
 	else if (!ours)
 	{
