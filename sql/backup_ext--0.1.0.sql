@@ -363,11 +363,17 @@ AS 'MODULE_PATHNAME', 'bk_run_slots';
 COMMENT ON FUNCTION @extschema@.backup_run_slots() IS
 'runs that are in shared memory: queued, running, or not yet written to the history';
 
-CREATE FUNCTION @extschema@.backup_repository_is_current(url text) RETURNS boolean
+CREATE FUNCTION @extschema@.backup_repository_number(url text) RETURNS integer
 LANGUAGE C STABLE STRICT
-AS 'MODULE_PATHNAME', 'bk_repository_is_current';
-COMMENT ON FUNCTION @extschema@.backup_repository_is_current(text) IS
-'is this URL the present value of backup_ext.repository?';
+AS 'MODULE_PATHNAME', 'bk_repository_number';
+COMMENT ON FUNCTION @extschema@.backup_repository_number(text) IS
+'place of this URL in the present value of backup_ext.repository, from 1; NULL: it is not there';
+
+CREATE FUNCTION @extschema@.backup_repository_count() RETURNS integer
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'bk_repository_count';
+COMMENT ON FUNCTION @extschema@.backup_repository_count() IS
+'number of repositories in backup_ext.repository';
 
 CREATE FUNCTION @extschema@.backup_wal_state(
     has_base_backups boolean,
@@ -501,7 +507,9 @@ CREATE VIEW @extschema@.backup_catalogue AS
                 WHERE p.url IS NOT NULL
             )
             SELECT p.url FROM seen AS p
-            WHERE @extschema@.backup_repository_is_current(p.url)), '') AS current,
+            WHERE @extschema@.backup_repository_number(p.url) OPERATOR(pg_catalog.=) 1), '') AS first,
+        @extschema@.backup_repository_number(d.repository) IS NOT NULL AS current,
+        @extschema@.backup_repository_number(d.repository) AS repository_number,
         d.id, d.kind, d.database, d.content, d.state,
         d.started_at, d.finished_at, d.plain_size, d.stored_size,
         d.server_version, d.compression, d.objects,
@@ -513,7 +521,9 @@ CREATE VIEW @extschema@.backup_catalogue AS
 COMMENT ON VIEW @extschema@.backup_catalogue IS
 'backups as they were last seen, also those of repositories that were set before';
 COMMENT ON COLUMN @extschema@.backup_catalogue.repository IS 'URL of the repository, for pg_read_all_stats';
-COMMENT ON COLUMN @extschema@.backup_catalogue.current IS 'is this the repository that is set now?';
+COMMENT ON COLUMN @extschema@.backup_catalogue.first IS 'is this the first repository that is set now?';
+COMMENT ON COLUMN @extschema@.backup_catalogue.current IS 'is this a repository that is set now?';
+COMMENT ON COLUMN @extschema@.backup_catalogue.repository_number IS 'its place among those that are set now, from 1';
 COMMENT ON COLUMN @extschema@.backup_catalogue.id IS 'id of the backup';
 COMMENT ON COLUMN @extschema@.backup_catalogue.kind IS 'kind of the backup';
 COMMENT ON COLUMN @extschema@.backup_catalogue.database IS 'database that was backed up';
@@ -561,7 +571,8 @@ CREATE FUNCTION @extschema@.backup_list(
     timeline bigint,
     start_lsn pg_catalog.pg_lsn,
     stop_lsn pg_catalog.pg_lsn,
-    corrupt_pages bigint
+    corrupt_pages bigint,
+    copies bigint
 )
 LANGUAGE SQL STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -570,24 +581,31 @@ BEGIN ATOMIC
         round(c.plain_size::numeric / nullif(c.stored_size, 0), 2),
         (c.server_version / 10000)::text || '.' || (c.server_version % 10000)::text,
         c.compression, c.objects, c.verified_at, c.verified_level,
-        c.problem, c.label, c.timeline, c.start_lsn, c.stop_lsn, c.corrupt_pages
-    FROM @extschema@.backup_catalogue AS c
-    WHERE c.current
-        AND ($1 IS NULL OR c.database = $1)
-        AND ($2 IS NULL OR c.kind = $2)
+        c.problem, c.label, c.timeline, c.start_lsn, c.stop_lsn, c.corrupt_pages,
+        c.copies
+    -- each once, as the first repository that has it tells it
+    FROM (
+            SELECT b.*, row_number() OVER (PARTITION BY b.id ORDER BY b.repository_number) AS place,
+                count(*) FILTER (WHERE b.state = 'good') OVER (PARTITION BY b.id) AS copies
+            FROM @extschema@.backup_catalogue AS b
+            WHERE b.current
+                AND ($1 IS NULL OR b.database = $1)
+                AND ($2 IS NULL OR b.kind = $2)
+        ) AS c
+    WHERE c.place = 1
     ORDER BY c.started_at DESC NULLS LAST, c.id DESC;
 END;
 COMMENT ON FUNCTION @extschema@.backup_list(text, text) IS
-'backups in the repository that is set now, as they were last seen, newest first';
+'backups in the repositories that are set now, as they were last seen, newest first; copies: how many of them have a good one';
 
 CREATE VIEW @extschema@.backup_mark_list AS
     SELECT m.name, m.lsn, m.timeline, m.at
     FROM @extschema@.backup_mark_data AS m
-    WHERE @extschema@.backup_repository_is_current(m.repository)
+    WHERE @extschema@.backup_repository_number(m.repository) OPERATOR(pg_catalog.=) 1
         AND m.system_identifier OPERATOR(pg_catalog.=)
             (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() AS c);
 COMMENT ON VIEW @extschema@.backup_mark_list IS
-'named restore points of this cluster in the repository that is set now, as they were last seen';
+'named restore points of this cluster in the first repository that is set now, as they were last seen';
 COMMENT ON COLUMN @extschema@.backup_mark_list.name IS 'name of the restore point';
 COMMENT ON COLUMN @extschema@.backup_mark_list.lsn IS 'position in the WAL, just behind it';
 COMMENT ON COLUMN @extschema@.backup_mark_list.timeline IS 'timeline of that position';
@@ -596,11 +614,12 @@ COMMENT ON COLUMN @extschema@.backup_mark_list.at IS 'when it was set';
 CREATE VIEW @extschema@.backup_wal_range AS
     SELECT d.system_identifier, d.timeline, d.parent, d.switch_lsn,
         d.first_wal, d.last_wal, d.segments, d.gaps, d.first_gap, d.gaps_end, d.conflicts,
-        d.last_archived_at, d.seen_at
+        d.last_archived_at, d.seen_at,
+        @extschema@.backup_repository_number(d.repository) AS repository_number
     FROM @extschema@.backup_wal_range_data AS d
-    WHERE @extschema@.backup_repository_is_current(d.repository);
+    WHERE @extschema@.backup_repository_number(d.repository) IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_wal_range IS
-'archived WAL in the repository that is set now, as it was last seen: one row for each timeline';
+'archived WAL in the repositories that are set now, as it was last seen: one row for each timeline';
 COMMENT ON COLUMN @extschema@.backup_wal_range.system_identifier IS 'cluster whose WAL it is';
 COMMENT ON COLUMN @extschema@.backup_wal_range.timeline IS 'number of the timeline';
 COMMENT ON COLUMN @extschema@.backup_wal_range.parent IS 'timeline that it branched off from';
@@ -614,6 +633,7 @@ COMMENT ON COLUMN @extschema@.backup_wal_range.gaps_end IS 'where the last of th
 COMMENT ON COLUMN @extschema@.backup_wal_range.conflicts IS 'number of files with two different contents';
 COMMENT ON COLUMN @extschema@.backup_wal_range.last_archived_at IS 'when its newest segment was archived';
 COMMENT ON COLUMN @extschema@.backup_wal_range.seen_at IS 'when this row was last compared with the repository';
+COMMENT ON COLUMN @extschema@.backup_wal_range.repository_number IS 'place of the repository in backup_ext.repository, from 1';
 
 CREATE VIEW @extschema@.backup_wal AS
     WITH cluster AS MATERIALIZED (
@@ -623,7 +643,7 @@ CREATE VIEW @extschema@.backup_wal AS
     newest AS MATERIALIZED (
         SELECT b.start_lsn
         FROM @extschema@.backup_catalogue AS b, cluster AS c
-        WHERE b.current AND b.database IS NULL
+        WHERE b.first AND b.database IS NULL
             AND b.kind OPERATOR(pg_catalog.=) 'base'
             AND b.state OPERATOR(pg_catalog.=) 'good'
             AND b.system_identifier OPERATOR(pg_catalog.=) c.id
@@ -638,13 +658,14 @@ CREATE VIEW @extschema@.backup_wal AS
         FROM @extschema@.backup_wal_range AS r
             JOIN cluster AS c ON r.system_identifier OPERATOR(pg_catalog.=) c.id
             LEFT JOIN newest AS n ON true
+        WHERE r.repository_number OPERATOR(pg_catalog.=) 1
     )
     SELECT s.*
     FROM range AS r,
         @extschema@.backup_wal_state(
             -- one of these has no database
             EXISTS (SELECT FROM @extschema@.backup_catalogue AS b, cluster AS c
-                    WHERE b.current AND b.database IS NULL
+                    WHERE b.first AND b.database IS NULL
                         AND b.kind OPERATOR(pg_catalog.=) 'base'
                         AND b.system_identifier OPERATOR(pg_catalog.=) c.id),
             r.gaps, r.conflicts) AS s;
@@ -715,7 +736,7 @@ CREATE VIEW @extschema@.backup_status AS
             pg_catalog.sum(c.stored_size)::bigint AS stored_size,
             pg_catalog.max(c.verified_at) AS verified_at
         FROM @extschema@.backup_catalogue AS c
-        WHERE c.current AND c.database IS NOT NULL
+        WHERE c.first AND c.database IS NOT NULL
             -- of one that cannot be read only its name is known
             AND (c.kind IS NOT NULL OR c.database OPERATOR(pg_catalog.<>) 'base'
                 OR EXISTS (SELECT FROM pg_catalog.pg_database AS d
@@ -768,7 +789,7 @@ CREATE VIEW @extschema@.backup_status AS
         LEFT JOIN LATERAL (
             SELECT c.id, c.finished_at
             FROM @extschema@.backup_catalogue AS c
-            WHERE c.current AND c.database OPERATOR(pg_catalog.=) n.database
+            WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database
                 AND c.content OPERATOR(pg_catalog.=) 'all'
                 AND c.state OPERATOR(pg_catalog.=) 'good'
             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
@@ -778,7 +799,7 @@ CREATE VIEW @extschema@.backup_status AS
         LEFT JOIN LATERAL (
             SELECT c.id, c.state
             FROM @extschema@.backup_catalogue AS c
-            WHERE c.current AND c.database OPERATOR(pg_catalog.=) n.database
+            WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database
                 AND (c.content IS NULL OR c.content OPERATOR(pg_catalog.=) 'all')
             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
             LIMIT 1
@@ -862,14 +883,14 @@ CREATE VIEW @extschema@.backup_status AS
                 pg_catalog.sum(c.stored_size)::bigint AS stored_size,
                 pg_catalog.max(c.verified_at) AS verified_at
             FROM @extschema@.backup_catalogue AS c, own
-            WHERE c.current AND c.database IS NULL
+            WHERE c.first AND c.database IS NULL
                 AND c.kind OPERATOR(pg_catalog.=) 'base'
                 AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
         ) AS t
         LEFT JOIN LATERAL (
             SELECT c.id, c.finished_at
             FROM @extschema@.backup_catalogue AS c, own
-            WHERE c.current AND c.database IS NULL
+            WHERE c.first AND c.database IS NULL
                 AND c.kind OPERATOR(pg_catalog.=) 'base'
                 AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
                 AND c.state OPERATOR(pg_catalog.=) 'good'
@@ -879,7 +900,7 @@ CREATE VIEW @extschema@.backup_status AS
         LEFT JOIN LATERAL (
             (SELECT c.id, c.state, c.started_at
              FROM @extschema@.backup_catalogue AS c, own
-             WHERE c.current AND c.database IS NULL
+             WHERE c.first AND c.database IS NULL
                 AND c.kind OPERATOR(pg_catalog.=) 'base'
                 AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
              ORDER BY c.started_at DESC NULLS LAST, c.id DESC
@@ -887,7 +908,7 @@ CREATE VIEW @extschema@.backup_status AS
             UNION ALL
             (SELECT c.id, c.state, c.started_at
              FROM @extschema@.backup_catalogue AS c
-             WHERE c.current AND c.database OPERATOR(pg_catalog.=) 'base'
+             WHERE c.first AND c.database OPERATOR(pg_catalog.=) 'base'
                 AND c.kind IS NULL
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_database AS d
                                 WHERE d.datname OPERATOR(pg_catalog.=) 'base')
@@ -997,7 +1018,8 @@ REVOKE ALL ON FUNCTION
     @extschema@.backup_check(),
     @extschema@.backup_cancel(bigint),
     @extschema@.backup_run_slots(),
-    @extschema@.backup_repository_is_current(text),
+    @extschema@.backup_repository_number(text),
+    @extschema@.backup_repository_count(),
     @extschema@.backup_wal_state(boolean, bigint, bigint),
     @extschema@.backup_installed()
 FROM PUBLIC;
@@ -1011,7 +1033,8 @@ GRANT EXECUTE ON FUNCTION
     @extschema@.backup_list(text, text),
     @extschema@.backup_clone_is_running(text),
     @extschema@.backup_run_slots(),
-    @extschema@.backup_repository_is_current(text),
+    @extschema@.backup_repository_number(text),
+    @extschema@.backup_repository_count(),
     @extschema@.backup_wal_state(boolean, bigint, bigint)
 TO pg_monitor;
 

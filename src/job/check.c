@@ -19,7 +19,10 @@ static bool check_login(const BkRequest *request, const BkHost *host,
 						int dump_major);
 static void check_versions(const BkHost *host, int dump_major, int server);
 static bool check_rights(BkPg *pg, const BkHost *host, BkError *err);
-static bool check_repository(const BkRequest *request, const BkHost *host);
+static bool check_repositories(const BkRequest *request, const BkHost *host,
+							   BkError *err);
+static void check_repository(const BkRequest *request, const char *name,
+							 const BkHost *host);
 static void report(const BkHost *host, const char *name, bool ok,
 				   const char *detail, const BkError *problem);
 
@@ -32,7 +35,7 @@ bk_job_check(const BkRequest *request, const BkHost *host, BkError *err)
 		bk_go_on(host, err) &&
 		check_login(request, host, dump_major) &&
 		bk_go_on(host, err) &&
-		check_repository(request, host);
+		check_repositories(request, host, err);
 }
 
 /*
@@ -139,21 +142,44 @@ check_rights(BkPg *pg, const BkHost *host, BkError *err)
 }
 
 static bool
-check_repository(const BkRequest *request, const BkHost *host)
+check_repositories(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	BkError		problem;
-	BkRepository *repo;
+	BkUrls		urls;
+	bool		ok = true;
 
 	if (request->repository == NULL)
 		return true;
+	if (!bk_common_urls(request, &urls, err))
+		return false;
+	for (size_t i = 0; ok && i < urls.count; i++)
+	{
+		BkRequest	one = bk_common_at(request, &urls, i);
+		char		name[32] = "repository";
+
+		if (urls.count > 1)
+			snprintf(name, sizeof(name), "repository %zu", i + 1);
+		check_repository(&one, name, host);
+		ok = bk_go_on(host, err);
+	}
+	bk_urls_free(&urls);
+	return ok;
+}
+
+static void
+check_repository(const BkRequest *request, const char *name,
+				 const BkHost *host)
+{
+	char		accepts[64];
+	BkError		problem;
+	BkRepository *repo;
+
+	snprintf(accepts, sizeof(accepts), "%s accepts this cluster", name);
 	repo = bk_common_open(request, host, &problem);
-	report(host, "repository", repo != NULL, request->repository, &problem);
+	report(host, name, repo != NULL, request->repository, &problem);
 	if (repo != NULL)
-		report(host, "repository accepts this cluster",
-			   bk_common_may_write(request, repo, &problem),
+		report(host, accepts, bk_common_may_write(request, repo, &problem),
 			   "registered", &problem);
 	bk_repository_close(repo);
-	return true;
 }
 
 static void

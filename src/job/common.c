@@ -13,6 +13,55 @@
 
 static void put_physical(BkJson *record, const BkPhysical *physical);
 
+bool
+bk_common_urls(const BkRequest *request, BkUrls *urls, BkError *err)
+{
+	*urls = (BkUrls) {.count = 0};
+	return bk_common_need(request->repository, "repository", err) &&
+		bk_urls_parse(request->repository, request->repository_id, urls, err);
+}
+
+BkRequest
+bk_common_at(const BkRequest *request, const BkUrls *urls, size_t number)
+{
+	BkRequest	one = *request;
+
+	one.repository = urls->urls[number];
+	one.repository_id = urls->ids[number];
+	return one;
+}
+
+bool
+bk_common_each(const BkRequest *request, const BkHost *host, bool all,
+			   BkVerb verb, BkError *err)
+{
+	size_t		failed = 0;
+	BkError		problem;
+	BkUrls		urls;
+	bool		ok = bk_common_urls(request, &urls, err);
+
+	for (size_t i = 0; ok && i < urls.count; i++)
+	{
+		BkRequest	one = bk_common_at(request, &urls, i);
+
+		if (verb(&one, host, &problem))
+			continue;
+		if (failed++ == 0)
+			*err = problem;
+		if (bk_error_is(&problem, BK_STATE_CANCELED))
+		{
+			*err = problem;
+			ok = false;
+		}
+		else if (urls.count > 1 && (!all || failed > 1))
+			bk_log(host, BK_LOG_WARNING, "repository %zu of %zu fails: %s", i + 1,
+				   urls.count, problem.message);
+	}
+	ok = ok && (failed == 0 || (!all && failed < urls.count));
+	bk_urls_free(&urls);
+	return ok;
+}
+
 BkRepositoryTarget
 bk_common_place(const BkRequest *request, const BkHost *host)
 {
@@ -32,11 +81,19 @@ bk_common_place(const BkRequest *request, const BkHost *host)
 BkRepository *
 bk_common_open(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	BkRepositoryTarget target = bk_common_place(request, host);
+	BkRepository *repo = NULL;
+	BkRepositoryTarget target;
+	BkRequest	one;
+	BkUrls		urls;
 
-	if (!bk_common_need(request->repository, "repository", err))
-		return NULL;
-	return bk_repository_open(&target, err);
+	if (bk_common_urls(request, &urls, err))
+	{
+		one = bk_common_at(request, &urls, 0);
+		target = bk_common_place(&one, host);
+		repo = bk_repository_open(&target, err);
+	}
+	bk_urls_free(&urls);
+	return repo;
 }
 
 bool
@@ -166,8 +223,8 @@ bk_common_report_repository(const BkRepository *repo, const BkHost *host)
 }
 
 void
-bk_common_report_backup(const BkManifest *manifest, const BkVerdict *verdict,
-						const BkHost *host)
+bk_common_report_backup(const BkRepository *repo, const BkManifest *manifest,
+						const BkVerdict *verdict, const BkHost *host)
 {
 	BkJson	   *record = bk_json_object();
 	char		started[BK_CLOCK_TEXT_SIZE];
@@ -175,6 +232,7 @@ bk_common_report_backup(const BkManifest *manifest, const BkVerdict *verdict,
 
 	bk_clock_format(manifest->started_at, started);
 	bk_clock_format(manifest->finished_at, finished);
+	bk_json_put_string(record, "repository", repo->url);
 	bk_json_put_string(record, "id", manifest->id);
 	bk_json_put_string(record, "kind", manifest->kind);
 	if (manifest->is_base)
@@ -221,8 +279,8 @@ put_physical(BkJson *record, const BkPhysical *physical)
 }
 
 void
-bk_common_report_unreadable(const char *id, const BkError *problem,
-							const BkHost *host)
+bk_common_report_unreadable(const BkRepository *repo, const char *id,
+							const BkError *problem, const BkHost *host)
 {
 	BkJson	   *record = bk_json_object();
 	char		database[64];
@@ -230,6 +288,7 @@ bk_common_report_unreadable(const char *id, const BkError *problem,
 
 	bk_label_name(id, database);
 	bk_clock_format(bk_label_time(id), started);
+	bk_json_put_string(record, "repository", repo->url);
 	bk_json_put_string(record, "id", id);
 	bk_json_put_string(record, "database", database);
 	bk_json_put_string(record, "started_at", started);
@@ -240,10 +299,12 @@ bk_common_report_unreadable(const char *id, const BkError *problem,
 }
 
 void
-bk_common_report_mark(const BkMark *mark, const BkHost *host)
+bk_common_report_mark(const BkRepository *repo, const BkMark *mark,
+					  const BkHost *host)
 {
 	BkJson	   *record = bk_json_object();
 
+	bk_json_put_string(record, "repository", repo->url);
 	bk_json_put_string(record, "system_identifier", mark->system_identifier);
 	bk_json_put_string(record, "name", mark->name);
 	bk_json_put_string(record, "lsn", mark->lsn);

@@ -12,15 +12,35 @@
 #include "repo/mark.h"
 #include "repo/note.h"
 #include "repo/repository.h"
+#include "repo/urls.h"
 #include "repo/writer.h"
 #include "source/dump.h"
 #include "source/pg.h"
 
-/* The repository that a request names. The host must outlive what is opened. */
+/*
+ * The repositories that a request names (22023: none, or no list). The caller
+ * frees them, also on failure.
+ */
+extern bool bk_common_urls(const BkRequest *request, BkUrls *urls,
+						   BkError *err);
+
+/* The same request for one of them alone; the URLs must outlive it. */
+extern BkRequest bk_common_at(const BkRequest *request, const BkUrls *urls,
+							  size_t number);
+
+/*
+ * Do something with each repository of a request alone. Where it fails, the
+ * others are done all the same; the first failure is the error if there was no
+ * success, or if all of them are needed. Every other one is a warning.
+ */
+extern bool bk_common_each(const BkRequest *request, const BkHost *host,
+						   bool all, BkVerb verb, BkError *err);
+
+/* The one repository of a request. The host must outlive what is opened. */
 extern BkRepositoryTarget bk_common_place(const BkRequest *request,
 										  const BkHost *host);
 
-/* Open it. */
+/* Open the first repository of a request: where backups are made. */
 extern BkRepository *bk_common_open(const BkRequest *request,
 									const BkHost *host, BkError *err);
 
@@ -82,16 +102,19 @@ extern void bk_common_report_repository(const BkRepository *repo,
 										const BkHost *host);
 
 /* Send the "backup" record of a manifest and its verdict. */
-extern void bk_common_report_backup(const BkManifest *manifest,
+extern void bk_common_report_backup(const BkRepository *repo,
+									const BkManifest *manifest,
 									const BkVerdict *verdict,
 									const BkHost *host);
 
 /* Send the "backup" record of one whose files cannot be read, and why. */
-extern void bk_common_report_unreadable(const char *id, const BkError *problem,
+extern void bk_common_report_unreadable(const BkRepository *repo,
+										const char *id, const BkError *problem,
 										const BkHost *host);
 
 /* Send the "mark" record. */
-extern void bk_common_report_mark(const BkMark *mark, const BkHost *host);
+extern void bk_common_report_mark(const BkRepository *repo, const BkMark *mark,
+								  const BkHost *host);
 
 /* Send a "check" record; hint may be NULL. */
 extern void bk_common_report_check(const BkHost *host, const char *name,

@@ -13,6 +13,8 @@
 
 static bool keep_bytes(BkPg *pg, BkError *err);
 static bool require_archiving(BkPg *pg, BkError *err);
+static void copy_mark(const BkRequest *request, const BkHost *host,
+					  const BkAsker *asker, const BkMark *mark);
 static bool set_mark(BkPg *pg, BkRepository *repo, const BkHost *host,
 					 BkMark *mark, char *lsn, BkError *err);
 
@@ -50,11 +52,39 @@ bk_job_mark(const BkRequest *request, const BkHost *host, BkError *err)
 		ok = set_mark(pg, repo, host, &mark, lsn, err);
 	}
 	if (ok)
-		bk_common_report_mark(&mark, host);
+	{
+		bk_common_report_mark(repo, &mark, host);
+		copy_mark(request, host, &asker, &mark);
+	}
 	bk_json_free(position);
 	bk_pg_close(pg);
 	bk_repository_close(repo);
 	return ok;
+}
+
+/* Into the other repositories; what fails is made up for by replication. */
+static void
+copy_mark(const BkRequest *request, const BkHost *host, const BkAsker *asker,
+		  const BkMark *mark)
+{
+	BkError		problem;
+	BkUrls		urls;
+	bool		known = bk_common_urls(request, &urls, &problem);
+
+	for (size_t i = 1; known && i < urls.count; i++)
+	{
+		BkRequest	one = bk_common_at(request, &urls, i);
+		BkRepository *repo = bk_common_open(&one, host, &problem);
+
+		if (repo != NULL && bk_writer_check(repo, &asker->server, &problem) &&
+			bk_mark_put(repo, host, mark, &problem))
+			bk_common_report_mark(repo, mark, host);
+		else
+			bk_log(host, BK_LOG_WARNING, "the mark is not in \"%s\" yet: %s",
+				   urls.urls[i], problem.message);
+		bk_repository_close(repo);
+	}
+	bk_urls_free(&urls);
 }
 
 /*

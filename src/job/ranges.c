@@ -8,8 +8,8 @@
 #include "job/common.h"
 #include "job/verbs.h"
 
-typedef void (*Further) (const BkWalMap *map, const char *system_identifier,
-						 const BkHost *host);
+typedef void (*Further) (const BkRepository *repo, const BkWalMap *map,
+						 const char *system_identifier, const BkHost *host);
 
 typedef struct Report
 {
@@ -20,26 +20,42 @@ typedef struct Report
 
 static bool report_cluster(void *arg, const char *system_identifier,
 						   BkError *err);
-static void report_timeline(const BkWalMap *map, const BkTimeline *timeline,
-							const char *system_identifier, const BkHost *host);
+static void report_timeline(const Report *report, const BkWalMap *map,
+							const BkTimeline *timeline,
+							const char *system_identifier);
 static void put_segment(BkJson *record, const char *key, const BkWalMap *map,
 						const BkTimeline *timeline, uint64_t number);
-static void report_details(const BkWalMap *map, const char *system_identifier,
-						   const BkHost *host);
-static void report_gaps(const BkWalMap *map, const BkTimeline *timeline,
+static bool report_repository(const BkRequest *request, const BkHost *host,
+							  BkError *err);
+static void report_details(const BkRepository *repo, const BkWalMap *map,
+						   const char *system_identifier, const BkHost *host);
+static void report_gaps(const BkRepository *repo, const BkWalMap *map,
+						const BkTimeline *timeline,
 						const char *system_identifier, const BkHost *host);
-static void report_conflicts(const BkTimeline *timeline,
+static void report_conflicts(const BkRepository *repo,
+							 const BkTimeline *timeline,
 							 const char *system_identifier,
 							 const BkHost *host);
-static BkJson *new_record(const char *system_identifier);
+static BkJson *new_record(const BkRepository *repo,
+						  const char *system_identifier);
 
 bool
 bk_job_wal(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	BkRepository *repo = bk_common_open(request, host, err);
-	bool		ok = repo != NULL &&
-		bk_ranges_report(repo, request->system_identifier, report_details, host, err);
+	return bk_common_each(request, host, false, report_repository, err);
+}
 
+static bool
+report_repository(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkRepository *repo = bk_common_open(request, host, err);
+	bool		ok = repo != NULL;
+
+	if (ok)
+	{
+		bk_common_report_repository(repo, host);
+		ok = bk_ranges_report(repo, request->system_identifier, report_details, host, err);
+	}
 	bk_repository_close(repo);
 	return ok;
 }
@@ -67,19 +83,19 @@ report_cluster(void *arg, const char *system_identifier, BkError *err)
 	if (map == NULL)
 		return false;
 	for (size_t i = 0; i < map->count; i++)
-		report_timeline(map, &map->timelines[i], system_identifier, report->host);
+		report_timeline(report, map, &map->timelines[i], system_identifier);
 	if (report->further != NULL)
-		report->further(map, system_identifier, report->host);
+		report->further(report->repo, map, system_identifier, report->host);
 	bk_wal_map_free(map);
 	return true;
 }
 
 /* What is not known or not there is left out. */
 static void
-report_timeline(const BkWalMap *map, const BkTimeline *timeline,
-				const char *system_identifier, const BkHost *host)
+report_timeline(const Report *report, const BkWalMap *map,
+				const BkTimeline *timeline, const char *system_identifier)
 {
-	BkJson	   *record = new_record(system_identifier);
+	BkJson	   *record = new_record(report->repo, system_identifier);
 	char		text[BK_LSN_SIZE];
 	char		time[BK_CLOCK_TEXT_SIZE];
 
@@ -112,7 +128,7 @@ report_timeline(const BkWalMap *map, const BkTimeline *timeline,
 		put_segment(record, "first_gap", map, timeline, timeline->gaps[0].first);
 		bk_json_put_string(record, "gaps_end", text);
 	}
-	host->record(host->ctx, "wal", record);
+	report->host->record(report->host->ctx, "wal", record);
 	bk_json_free(record);
 }
 
@@ -128,10 +144,10 @@ put_segment(BkJson *record, const char *key, const BkWalMap *map,
 
 /* What a person wants to see beside the numbers: the tree, and what is wrong. */
 static void
-report_details(const BkWalMap *map, const char *system_identifier,
-			   const BkHost *host)
+report_details(const BkRepository *repo, const BkWalMap *map,
+			   const char *system_identifier, const BkHost *host)
 {
-	BkJson	   *record = new_record(system_identifier);
+	BkJson	   *record = new_record(repo, system_identifier);
 	BkBuf		tree;
 
 	bk_buf_init(&tree);
@@ -142,19 +158,20 @@ report_details(const BkWalMap *map, const char *system_identifier,
 	bk_json_free(record);
 	for (size_t i = 0; i < map->count; i++)
 	{
-		report_gaps(map, &map->timelines[i], system_identifier, host);
-		report_conflicts(&map->timelines[i], system_identifier, host);
+		report_gaps(repo, map, &map->timelines[i], system_identifier, host);
+		report_conflicts(repo, &map->timelines[i], system_identifier, host);
 	}
 }
 
 static void
-report_gaps(const BkWalMap *map, const BkTimeline *timeline,
-			const char *system_identifier, const BkHost *host)
+report_gaps(const BkRepository *repo, const BkWalMap *map,
+			const BkTimeline *timeline, const char *system_identifier,
+			const BkHost *host)
 {
 	for (size_t i = 0; i < timeline->gap_count; i++)
 	{
 		const BkWalGap *gap = &timeline->gaps[i];
-		BkJson	   *record = new_record(system_identifier);
+		BkJson	   *record = new_record(repo, system_identifier);
 
 		bk_json_put_int(record, "timeline", timeline->id);
 		bk_json_put_int(record, "segments", (int64_t) (gap->last - gap->first + 1));
@@ -166,13 +183,13 @@ report_gaps(const BkWalMap *map, const BkTimeline *timeline,
 }
 
 static void
-report_conflicts(const BkTimeline *timeline, const char *system_identifier,
-				 const BkHost *host)
+report_conflicts(const BkRepository *repo, const BkTimeline *timeline,
+				 const char *system_identifier, const BkHost *host)
 {
 	for (size_t i = 0; i < timeline->conflict_count; i++)
 	{
 		const BkWalConflict *conflict = &timeline->conflicts[i];
-		BkJson	   *record = new_record(system_identifier);
+		BkJson	   *record = new_record(repo, system_identifier);
 
 		bk_json_put_string(record, "wal", conflict->name.text);
 		bk_json_put_string(record, "key", conflict->key);
@@ -183,10 +200,11 @@ report_conflicts(const BkTimeline *timeline, const char *system_identifier,
 }
 
 static BkJson *
-new_record(const char *system_identifier)
+new_record(const BkRepository *repo, const char *system_identifier)
 {
 	BkJson	   *record = bk_json_object();
 
+	bk_json_put_string(record, "repository", repo->url);
 	bk_json_put_string(record, "system_identifier", system_identifier);
 	return record;
 }

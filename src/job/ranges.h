@@ -15,7 +15,8 @@
  * the map of each cluster.
  */
 extern bool bk_ranges_report(BkRepository *repo, const char *system_identifier,
-							 void (*further) (const BkWalMap *map,
+							 void (*further) (const BkRepository *repo,
+											  const BkWalMap *map,
 											  const char *system_identifier,
 											  const BkHost *host),
 							 const BkHost *host, BkError *err);

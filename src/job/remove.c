@@ -17,22 +17,63 @@ typedef struct Search
 	bool		found;
 } Search;
 
+static bool delete_there(const BkRequest *request, const BkHost *host,
+						 BkError *err);
 static bool may_go(const BkRequest *request, BkRepository *repo,
 				   const BkIntent *intent, const BkHost *host, BkError *err);
 static bool require_another(Search *search, BkError *err);
 static bool look_at(void *arg, const char *id, BkError *err);
 static bool is_alike(const BkManifest *a, const BkManifest *b);
 
+/*
+ * In every repository that has it. One that cannot be reached keeps it, which
+ * is an error when the others are done.
+ */
 bool
 bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkError		problem;
+	size_t		gone = 0;
+	size_t		absent = 0;
+	bool		failed = false;
+	BkUrls		urls;
+
+	if (!bk_common_need(request->id, "id", err) ||
+		!bk_common_urls(request, &urls, err))
+		return false;
+	for (size_t i = 0; i < urls.count; i++)
+	{
+		BkRequest	one = bk_common_at(request, &urls, i);
+
+		if (delete_there(&one, host, &problem))
+			gone++;
+		else if (bk_error_is(&problem, BK_STATE_NO_OBJECT))
+			absent++;
+		else if (!failed)
+		{
+			failed = true;
+			*err = problem;
+			/* What may not be deleted here is not deleted there. */
+			if (bk_error_is(&problem, BK_STATE_WRONG_STATE) ||
+				bk_error_is(&problem, BK_STATE_CANCELED))
+				break;
+		}
+	}
+	if (absent == urls.count)
+		*err = problem;
+	bk_urls_free(&urls);
+	return gone > 0 && !failed;
+}
+
+static bool
+delete_there(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	BkRepository *repo = NULL;
 	BkIntent   *intent = NULL;
 	BkJson	   *record;
 	bool		ok;
 
-	ok = bk_common_need(request->id, "id", err) &&
-		(repo = bk_common_open(request, host, err)) != NULL &&
+	ok = (repo = bk_common_open(request, host, err)) != NULL &&
 		bk_common_may_write(request, repo, err) &&
 		bk_intent_clean(repo, host, err) &&
 		(intent = bk_intent_begin(repo, request->id, BK_INTENT_DELETES, err)) != NULL &&
@@ -42,6 +83,7 @@ bk_job_delete(const BkRequest *request, const BkHost *host, BkError *err)
 	if (ok)
 	{
 		record = bk_json_object();
+		bk_json_put_string(record, "repository", repo->url);
 		bk_json_put_string(record, "id", request->id);
 		host->record(host->ctx, "deleted", record);
 		bk_json_free(record);

@@ -13,6 +13,8 @@ typedef struct Report
 	const BkHost *host;
 } Report;
 
+static bool report_all(const BkRequest *request, const BkHost *host,
+					   BkError *err);
 static bool report_one(void *arg, const char *id, BkError *err);
 static bool report_mark(void *arg, const BkMark *mark, BkError *err);
 
@@ -20,17 +22,24 @@ bool
 bk_job_sync(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	BkRequest	asked = *request;
-	Report		report = {.host = host};
-	bool		ok;
 
 	if (request->accept)
 		asked.repository_id = NULL;
-	report.repo = bk_common_open(&asked, host, err);
+	return bk_common_each(&asked, host, false, report_all, err);
+}
+
+static bool
+report_all(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	Report		report = {.host = host};
+	bool		ok;
+
+	report.repo = bk_common_open(request, host, err);
 	if (report.repo == NULL)
 		return false;
 	bk_common_report_repository(report.repo, host);
 	ok = bk_repository_walk(report.repo, report_one, &report, err) &&
-		bk_mark_walk(report.repo, host, NULL, report_mark, (void *) host, err) &&
+		bk_mark_walk(report.repo, host, NULL, report_mark, &report, err) &&
 		bk_ranges_report(report.repo, NULL, NULL, host, err);
 	bk_repository_close(report.repo);
 	return ok;
@@ -70,10 +79,10 @@ report_one(void *arg, const char *id, BkError *err)
 		return false;
 	manifest = bk_repository_manifest(report->repo, id, &problem);
 	if (manifest != NULL && bk_note_read(report->repo, id, &verdict, &problem))
-		bk_common_report_backup(manifest, &verdict, report->host);
+		bk_common_report_backup(report->repo, manifest, &verdict, report->host);
 	else if (!bk_error_is(&problem, BK_STATE_NO_OBJECT) &&
 			 !bk_error_is(&problem, BK_STATE_MISSING_FILE))
-		bk_common_report_unreadable(id, &problem, report->host);
+		bk_common_report_unreadable(report->repo, id, &problem, report->host);
 	bk_manifest_free(manifest);
 	return true;
 }
@@ -81,8 +90,8 @@ report_one(void *arg, const char *id, BkError *err)
 static bool
 report_mark(void *arg, const BkMark *mark, BkError *err)
 {
-	const BkHost *host = arg;
+	Report	   *report = arg;
 
-	bk_common_report_mark(mark, host);
-	return bk_go_on(host, err);
+	bk_common_report_mark(report->repo, mark, report->host);
+	return bk_go_on(report->host, err);
 }

@@ -37,6 +37,8 @@ typedef struct Compare
 } Compare;
 
 static bool check_level(const BkRequest *request, BkError *err);
+static bool verify_there(const BkRequest *request, const BkHost *host,
+						 bool *absent, BkError *err);
 static bool judge_manifest(Verify *v, BkError *err);
 static bool verify(Verify *v, BkError *err);
 static bool verify_readable(Verify *v, BkError *err);
@@ -52,21 +54,52 @@ static bool forward(void *arg, const void *buf, size_t len, BkError *err);
 static bool feed_lister(Verify *v, const void *buf, size_t len, BkError *err);
 static bool write_verdict(Verify *v, BkError *err);
 
+/* The first repository that has the backup is the one that is looked at. */
 bool
 bk_job_verify(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	Verify		v = {.judge = {.request = request, .host = host}};
+	BkUrls		urls;
 	bool		ok;
 
 	ok = check_level(request, err) &&
 		bk_common_need(request->id, "id", err) &&
-		(v.judge.repo = bk_common_open(request, host, err)) != NULL &&
+		bk_common_urls(request, &urls, err);
+	if (!ok)
+		return false;
+	for (size_t i = 0; i < urls.count; i++)
+	{
+		BkRequest	one = bk_common_at(request, &urls, i);
+		bool		absent = false;
+
+		ok = verify_there(&one, host, &absent, err);
+		if (ok || !absent || i + 1 == urls.count ||
+			bk_error_is(err, BK_STATE_CANCELED))
+			break;
+		bk_log(host, BK_LOG_WARNING, "the backup is looked for in the next repository: %s",
+			   err->message);
+	}
+	bk_urls_free(&urls);
+	return ok;
+}
+
+/* *absent: it cannot be told there, since the backup cannot be had. */
+static bool
+verify_there(const BkRequest *request, const BkHost *host, bool *absent,
+			 BkError *err)
+{
+	Verify		v = {.judge = {.request = request, .host = host}};
+	bool		ok;
+
+	v.judge.repo = bk_common_open(request, host, err);
+	*absent = v.judge.repo == NULL;
+	ok = v.judge.repo != NULL &&
 		bk_common_announce(request, v.judge.repo, host, &v.intent, err);
 	if (ok)
 	{
 		v.judge.manifest = bk_repository_manifest(v.judge.repo, request->id, err);
 		ok = v.judge.manifest == NULL ? judge_manifest(&v, err)
 			: verify(&v, err) && write_verdict(&v, err);
+		*absent = v.judge.manifest == NULL;
 	}
 	bk_intent_end(v.intent);
 	bk_manifest_free(v.judge.manifest);
@@ -96,7 +129,8 @@ judge_manifest(Verify *v, BkError *err)
 		return false;
 	bk_common_report_check(v->judge.host, "manifest", false, err->message,
 						   err->hint[0] == '\0' ? NULL : err->hint);
-	bk_common_report_unreadable(v->judge.request->id, err, v->judge.host);
+	bk_common_report_unreadable(v->judge.repo, v->judge.request->id, err,
+								v->judge.host);
 	return true;
 }
 
@@ -295,6 +329,6 @@ write_verdict(Verify *v, BkError *err)
 	else if (!bk_note_verdict(v->judge.repo, v->judge.request->id, v->judge.request->level, problem, err) ||
 			 !bk_note_read(v->judge.repo, v->judge.request->id, &verdict, err))
 		return false;
-	bk_common_report_backup(v->judge.manifest, &verdict, v->judge.host);
+	bk_common_report_backup(v->judge.repo, v->judge.manifest, &verdict, v->judge.host);
 	return true;
 }

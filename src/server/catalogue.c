@@ -81,6 +81,10 @@ static const char bk_sql_close_lost_runs[] =
 static const char bk_sql_find_repository[] =
 "SELECT id FROM %s.backup_repository_data WHERE url = $1";
 
+static const char bk_sql_count_backups[] =
+"SELECT pg_catalog.count(DISTINCT c.id) FROM %s.backup_catalogue_data AS c"
+" WHERE %s.backup_repository_number(c.repository) IS NOT NULL";
+
 static const char bk_sql_forget_other_repository[] =
 "DELETE FROM %s.backup_catalogue_data AS c"
 " USING %s.backup_repository_data AS r"
@@ -254,15 +258,38 @@ void
 bk_catalogue_find_repository(BkRepository *repository)
 {
 	MemoryContext caller = bk_catalogue_begin();
-	BkValues	values = {0};
+	const char *list = repository->url;
+	const char *url;
+	Size		length;
+	StringInfoData ids;
 
-	repository->id[0] = '\0';
-	bk_values_add_text(&values, repository->url);
-	bk_catalogue_execute(bk_sql_find_repository, &values);
-	if (SPI_processed == 1)
-		bk_text_copy(repository->id, sizeof(repository->id),
-					 SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	initStringInfo(&ids);
+	while ((url = bk_urls_next(&list, &length)) != NULL)
+	{
+		BkValues	values = {0};
+		char	   *id = NULL;
+
+		bk_values_add_text(&values, pnstrdup(url, length));
+		bk_catalogue_execute(bk_sql_find_repository, &values);
+		if (SPI_processed == 1)
+			id = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		appendStringInfo(&ids, "%s%s", ids.len == 0 ? "" : " ", id == NULL ? "-" : id);
+	}
+	bk_text_copy(repository->id, sizeof(repository->id), ids.data);
 	bk_catalogue_commit(caller);
+}
+
+int64
+bk_catalogue_count_backups(void)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+	int64		count;
+
+	bk_catalogue_execute(bk_sql_count_backups, &values);
+	count = pg_strtoint64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	bk_catalogue_commit(caller);
+	return count;
 }
 
 void

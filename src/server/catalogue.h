@@ -13,12 +13,14 @@
 #include "utils/jsonb.h"
 
 #include "server/shared.h"
+#include "server/urls.h"
 
-/* The repository of a run, as the tables know it. */
+/* The repositories of a run, as the tables know them. */
 typedef struct BkRepository
 {
-	const char *url;
-	char		id[64];			/* empty: not known */
+	const char *url;			/* of one, or a list as in the setting */
+	char		id[BK_URLS_MAX * 64];	/* in the same order, with a space
+										 * between; "-": not known */
 } BkRepository;
 
 /*
@@ -36,7 +38,7 @@ extern void bk_catalogue_write_run(const BkRun *run, const char *checks);
 /* Closes rows of runs that are under way in the table, but not in this server. */
 extern void bk_catalogue_close_lost_runs(void);
 
-/* Looks up the id of the repository at repository->url. */
+/* Looks up the ids of the repositories at repository->url. */
 extern void bk_catalogue_find_repository(BkRepository *repository);
 
 /*
@@ -68,6 +70,9 @@ extern void bk_catalogue_remove_backup(const char *url, const char *id);
  * not seen.
  */
 extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since);
+
+/* How many backups are there in the repositories that are set now? */
+extern int64 bk_catalogue_count_backups(void);
 
 /*
  * For PG_CATCH: logs the error, ends the transaction that it broke, makes the

@@ -17,6 +17,7 @@
 #include "server/event.h"
 #include "server/message.h"
 #include "server/request.h"
+#include "server/urls.h"
 
 #define BK_CHECKS_MAX 10000
 
@@ -30,8 +31,8 @@ static void bk_event_hello(BkReport *report, Jsonb *event);
 static void bk_event_progress(BkReport *report, Jsonb *event);
 static void bk_event_repository(BkReport *report, Jsonb *event);
 static void bk_event_backup(BkReport *report, Jsonb *event);
-static void bk_event_put_new_backup(BkReport *report, const char *id,
-									Jsonb *event);
+static void bk_event_put_new_backup(BkReport *report, const char *url,
+									const char *id, Jsonb *event);
 static void bk_event_wal(BkReport *report, Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
@@ -61,6 +62,7 @@ static const BkEventType bk_event_types[] =
 };
 
 static void bk_event_dispatch(BkReport *report, Jsonb *event);
+static char *bk_event_url(BkReport *report, Jsonb *event, const char *member);
 static char *bk_event_id(Jsonb *event);
 static void bk_event_add_member(StringInfo text, const char *name,
 								const char *value);
@@ -170,39 +172,47 @@ static void
 bk_event_repository(BkReport *report, Jsonb *event)
 {
 	char	   *id = bk_message_needed_text(event, "id");
+	char	   *url = bk_event_url(report, event, "url");
+	MemoryContext old;
 
-	bk_catalogue_put_repository(report->url, event);
-	bk_text_copy(report->result, sizeof(report->result), id);
+	bk_catalogue_put_repository(url, event);
+	if (report->seen == NIL)
+		bk_text_copy(report->result, sizeof(report->result), id);
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(report->checks.data));
+	report->seen = lappend(report->seen, pstrdup(url));
+	MemoryContextSwitchTo(old);
 }
 
 static void
 bk_event_backup(BkReport *report, Jsonb *event)
 {
 	char	   *id = bk_event_id(event);
+	char	   *url = bk_event_url(report, event, "repository");
 
-	report->backups++;
-	if (strcmp(report->verb, "backup") != 0)
+	/* the first is the new one, the others are copies */
+	if (strcmp(report->verb, "backup") != 0 || report->result[0] != '\0')
 	{
-		bk_catalogue_put_backup(report->url, event);
+		bk_catalogue_put_backup(url, event);
 		return;
 	}
 	bk_shared_set_backup(report->slot, id,
 						 bk_message_number(event, "plain_size", -1),
 						 bk_message_number(event, "stored_size", -1));
 	bk_text_copy(report->result, sizeof(report->result), id);
-	bk_event_put_new_backup(report, id, event);
+	bk_event_put_new_backup(report, url, id, event);
 }
 
 /* The new backup is in the repository, whatever happens to its row here. */
 static void
-bk_event_put_new_backup(BkReport *report, const char *id, Jsonb *event)
+bk_event_put_new_backup(BkReport *report, const char *url, const char *id,
+						Jsonb *event)
 {
 	MemoryContext context = CurrentMemoryContext;
 	BkOutcome	outcome;
 
 	PG_TRY();
 	{
-		bk_catalogue_put_backup(report->url, event);
+		bk_catalogue_put_backup(url, event);
 	}
 	PG_CATCH();
 	{
@@ -218,7 +228,7 @@ bk_event_put_new_backup(BkReport *report, const char *id, Jsonb *event)
 static void
 bk_event_wal(BkReport *report, Jsonb *event)
 {
-	bk_catalogue_put_wal_range(report->url, event);
+	bk_catalogue_put_wal_range(bk_event_url(report, event, "repository"), event);
 }
 
 /* Keeps the line for the run's row, built anew from its known members. */
@@ -299,7 +309,8 @@ bk_event_dropped(BkReport *report, Jsonb *event)
 static void
 bk_event_deleted(BkReport *report, Jsonb *event)
 {
-	bk_catalogue_remove_backup(report->url, bk_event_id(event));
+	bk_catalogue_remove_backup(bk_event_url(report, event, "repository"),
+							   bk_event_id(event));
 }
 
 static void
@@ -308,7 +319,7 @@ bk_event_mark(BkReport *report, Jsonb *event)
 	if (strcmp(report->verb, "mark") == 0)
 		bk_text_copy(report->result, sizeof(report->result),
 					 bk_message_needed_text(event, "lsn"));
-	bk_catalogue_put_mark(report->url, event);
+	bk_catalogue_put_mark(bk_event_url(report, event, "repository"), event);
 }
 
 static void
@@ -339,6 +350,17 @@ bk_event_failed(BkReport *report, Jsonb *event)
 }
 
 /* --- members --- */
+
+/* The repository that an event is about must be one that was asked for. */
+static char *
+bk_event_url(BkReport *report, Jsonb *event, const char *member)
+{
+	char	   *url = bk_message_needed_text(event, member);
+
+	if (bk_urls_number(report->url, url) == 0)
+		bk_message_violation("this is not a repository of the run", url);
+	return url;
+}
 
 static char *
 bk_event_id(Jsonb *event)

@@ -7,6 +7,7 @@
 #define BK_SERVER_EVENT_H
 
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 
 #include "server/shared.h"
 
@@ -15,12 +16,12 @@ typedef struct BkReport
 {
 	int			slot;
 	const char *verb;
-	const char *url;			/* of the repository */
+	const char *url;			/* of the repositories, as a list */
+	List	   *seen;			/* URLs of those that were reported */
 	bool		greeted;		/* "hello" has come */
 	bool		ended;			/* "done" or "failed" has come */
 	BkOutcome	outcome;		/* of "done" or "failed" */
 	char		result[sizeof(((BkOutcome *) 0)->result)];
-	int64		backups;		/* number of "backup" events */
 	int			check_count;
 	StringInfoData checks;		/* members of a JSON array */
 	MemoryContext line_context; /* emptied after each line */

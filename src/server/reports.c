@@ -24,6 +24,7 @@
 #include "server/ready.h"
 #include "server/request.h"
 #include "server/settings.h"
+#include "server/urls.h"
 
 #define BK_SLOT_COLUMNS 22
 
@@ -31,7 +32,8 @@ PG_FUNCTION_INFO_V1(bk_verify);
 PG_FUNCTION_INFO_V1(bk_check);
 PG_FUNCTION_INFO_V1(bk_wait);
 PG_FUNCTION_INFO_V1(bk_run_slots);
-PG_FUNCTION_INFO_V1(bk_repository_is_current);
+PG_FUNCTION_INFO_V1(bk_repository_number);
+PG_FUNCTION_INFO_V1(bk_repository_count);
 PG_FUNCTION_INFO_V1(bk_installed);
 
 static const char *const bk_levels[] = {"readable", "stored", NULL};
@@ -232,13 +234,29 @@ bk_run_slots_row(ReturnSetInfo *result, const BkRun *run, bool may_read_texts)
 	tuplestore_putvalues(result->setResult, result->setDesc, v, n);
 }
 
-/* Is this the URL that is set now? Whoever asks must know it already. */
+/* Where does this URL stand in the setting? Whoever asks must know it already. */
 Datum
-bk_repository_is_current(PG_FUNCTION_ARGS)
+bk_repository_number(PG_FUNCTION_ARGS)
 {
-	char	   *url = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int			number = bk_urls_number(bk_setting_repository,
+										text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
-	PG_RETURN_BOOL(strcmp(url, bk_setting_repository) == 0);
+	if (number == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(number);
+}
+
+/* How many repositories are set? */
+Datum
+bk_repository_count(PG_FUNCTION_ARGS)
+{
+	const char *list = bk_setting_repository;
+	Size		length;
+	int			count = 0;
+
+	while (bk_urls_next(&list, &length) != NULL)
+		count++;
+	PG_RETURN_INT32(count);
 }
 
 /* Called once, by CREATE EXTENSION, which shows nothing below a warning. */

@@ -208,11 +208,15 @@ bk_work_relay(BkWork *work)
 static void
 bk_work_succeed(BkWork *work)
 {
+	ListCell   *cell;
+
 	if (strcmp(work->run.verb, "sync") != 0)
 		return;
-	bk_catalogue_remove_unseen(work->repository.url, work->program_started_at);
+	/* what is known of a repository that was not reached stays */
+	foreach(cell, work->report.seen)
+		bk_catalogue_remove_unseen(lfirst(cell), work->program_started_at);
 	snprintf(work->outcome.result, sizeof(work->outcome.result), INT64_FORMAT,
-			 work->report.backups);
+			 bk_catalogue_count_backups());
 }
 
 /* Writes the final row; false if that is left to the recorder. */

@@ -11,6 +11,7 @@
 #include "utils/guc.h"
 
 #include "server/settings.h"
+#include "server/urls.h"
 
 #define BK_MAX_RUNS 64
 #define BK_DAY_MS (24 * 60 * 60 * 1000)
@@ -74,8 +75,8 @@ bk_settings_define_places(void)
 							   NULL, &bk_setting_database, "postgres",
 							   PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("backup_ext.repository",
-							   "Sets the URL of the backup repository.",
-							   NULL, &bk_setting_repository, "",
+							   "Sets the URL of the backup repository, or of several.",
+							   "Several are separated by commas or spaces; backups are made in the first one and copied to the others.", &bk_setting_repository, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   bk_settings_check_repository, NULL, NULL);
 	DefineCustomStringVariable("backup_ext.credentials_file",
@@ -169,30 +170,7 @@ bk_settings_define_limits(void)
 static bool
 bk_settings_check_repository(char **value, void **extra, GucSource source)
 {
-	static const char *const beginnings[] = {"file:///", "s3://", "azure://", "sftp://"};
-	const char *c;
-	int			i;
-
-	if ((*value)[0] == '\0')
-		return true;
-	for (c = *value; *c != '\0'; c++)
-	{
-		if ((unsigned char) *c < 0x20 || *c == 0x7f)
-		{
-			GUC_check_errdetail("A repository URL has no control characters.");
-			return false;
-		}
-	}
-	for (i = 0; i < (int) lengthof(beginnings); i++)
-	{
-		Size		length = strlen(beginnings[i]);
-
-		if (strncmp(*value, beginnings[i], length) == 0 && (*value)[length] != '\0')
-			return true;
-	}
-	GUC_check_errdetail("A repository is given as \"file://\" and an absolute path, or as the URL of a store: s3://bucket/prefix, azure://container/prefix or sftp://host/path.");
-	GUC_check_errhint("For example: ALTER SYSTEM SET backup_ext.repository = 'file:///backup/main';");
-	return false;
+	return bk_urls_check(*value);
 }
 
 /* Takes "codec" or "codec:level". */

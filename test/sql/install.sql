@@ -89,7 +89,8 @@ VALUES (-1, 'backup', 'logical', 'template1', 'failed', 'regress',
     '2026-11-21 10:15:00+00', '2026-11-21 10:16:00+00', '58030', 'm', 'd', 'h');
 GRANT SELECT ON "Odd Name".backup_run, "Odd Name".backup_status TO regress_backup_plain;
 GRANT EXECUTE ON FUNCTION "Odd Name".backup_run_slots(),
-    "Odd Name".backup_repository_is_current(text) TO regress_backup_plain;
+    "Odd Name".backup_repository_number(text),
+    "Odd Name".backup_repository_count() TO regress_backup_plain;
 SET ROLE regress_backup_plain;
 SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;
 SELECT database, state, reason, last_failure FROM "Odd Name".backup_status

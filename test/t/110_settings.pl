@@ -19,8 +19,8 @@ my $good = $server->backup;
 # --- values that are no repository ------------------------------------------
 
 for my $value ('hello', 'repo', '/backup/main', 'file:', 'file://', 'file:///',
-	'file://backup/main', 'file:backup', 'FILE:///backup', 's3://bucket/x',
-	'http://localhost/x', ' file:///backup', "file:///back\nup", "file:///back\tup")
+	'file://backup/main', 'file:backup', 'FILE:///backup', 's4://bucket/x',
+	'http://localhost/x', 'file:///a, http:///b', "file:///back\nup", "file:///back\tup")
 {
 	(my $shown = $value) =~ s/[\n\t]/?/g;
 	$server->fails("ALTER SYSTEM SET backup_ext.repository = E'$value'", '22023',
