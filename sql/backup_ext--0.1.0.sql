@@ -308,6 +308,13 @@ AS 'MODULE_PATHNAME', 'bk_sync';
 COMMENT ON FUNCTION @extschema@.backup_sync(boolean) IS
 'reads anew which backups the repository has, and returns their number; with accept, whichever repository is found';
 
+CREATE FUNCTION @extschema@.backup_replicate(id text DEFAULT NULL, wait boolean DEFAULT true)
+RETURNS bigint
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_replicate';
+COMMENT ON FUNCTION @extschema@.backup_replicate(text, boolean) IS
+'copies what the first repository has and the others lack, or one backup, and returns the number of copies; without waiting, returns the number of the run';
+
 CREATE FUNCTION @extschema@.backup_check(
     OUT check_name text,
     OUT ok boolean,
@@ -449,7 +456,7 @@ CREATE VIEW @extschema@.backup_run AS
 COMMENT ON VIEW @extschema@.backup_run IS
 'every attempt to do something, with its end';
 COMMENT ON COLUMN @extschema@.backup_run.run IS 'number of the run';
-COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, verify, restore, clone, clone_drop, delete or check';
+COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, replicate, verify, restore, clone, clone_drop, delete or check';
 COMMENT ON COLUMN @extschema@.backup_run.kind IS 'kind of backup, for a backup';
 COMMENT ON COLUMN @extschema@.backup_run.database IS 'database to back up or to create';
 COMMENT ON COLUMN @extschema@.backup_run.backup_id IS 'backup that was made or used';
@@ -1015,6 +1022,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.backup_restore(text, text, boolean, boolean, boolean, boolean, boolean),
     @extschema@.backup_delete(text, boolean),
     @extschema@.backup_sync(boolean),
+    @extschema@.backup_replicate(text, boolean),
     @extschema@.backup_check(),
     @extschema@.backup_cancel(bigint),
     @extschema@.backup_run_slots(),

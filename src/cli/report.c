@@ -28,13 +28,14 @@ static void report_record(void *ctx, const char *kind, const BkJson *body);
 static void report_progress(void *ctx, const BkProgress *progress);
 static bool report_stop(void *ctx);
 static void print_json(const char *kind, const BkJson *body);
-static void print_repository(const BkJson *body);
+static void print_repository(BkReport *report, const BkJson *body);
 static void print_backup(BkReport *report, const BkJson *body);
 static void print_check(const BkJson *body);
 static void print_mark(const BkJson *body);
 static void print_restored(const BkJson *body);
 static void print_manifest(const BkJson *body);
 static void print_wal(const char *kind, const BkJson *body);
+static void print_replicated(const BkJson *body);
 static void print_line(FILE *to, const char *what, const char *text,
 					   const char *end);
 static void print_words(FILE *to, const char *text);
@@ -104,7 +105,7 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 	if (report->json)
 		print_json(kind, body);
 	else if (strcmp(kind, "repository") == 0)
-		print_repository(body);
+		print_repository(report, body);
 	else if (strcmp(kind, "backup") == 0)
 		print_backup(report, body);
 	else if (strcmp(kind, "check") == 0)
@@ -119,6 +120,8 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		print_wal(kind, body);
 	else if (strcmp(kind, "deleted") == 0)
 		print_line(stdout, "deleted ", member(body, "id"), "\n");
+	else if (strcmp(kind, "replicated") == 0)
+		print_replicated(body);
 	else if (strcmp(kind, "dropped") == 0)
 		print_line(stdout, "dropped the clone in \"", member(body, "directory"), "\"\n");
 	fflush(stdout);
@@ -171,8 +174,9 @@ print_json(const char *kind, const BkJson *body)
 }
 
 static void
-print_repository(const BkJson *body)
+print_repository(BkReport *report, const BkJson *body)
 {
+	report->listed = 0;
 	print_line(stdout, "repository ", member(body, "id"), "");
 	print_line(stdout, " at ", member(body, "url"), "\n");
 }
@@ -242,6 +246,19 @@ print_restored(const BkJson *body)
 	if (bk_json_get(body, "kept_as") != NULL)
 		print_line(stdout, "the database that was there is now \"",
 				   member(body, "kept_as"), "\"\n");
+}
+
+static void
+print_replicated(const BkJson *body)
+{
+	char		size[LIST_FIELD];
+
+	print_size(size, sizeof(size), bk_json_int(bk_json_get(body, "bytes"), 0));
+	printf("copied %lld backups and %lld WAL files",
+		   (long long) bk_json_int(bk_json_get(body, "backups"), 0),
+		   (long long) bk_json_int(bk_json_get(body, "wal"), 0));
+	print_line(stdout, " to ", member(body, "repository"), "");
+	print_line(stdout, ", ", size, " read\n");
 }
 
 static void

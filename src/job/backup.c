@@ -17,6 +17,7 @@
 #include "job/contents.h"
 #include "job/making.h"
 #include "job/recipe.h"
+#include "job/replicate.h"
 #include "job/verbs.h"
 #include "repo/layout.h"
 #include "source/archive.h"
@@ -47,6 +48,7 @@ typedef struct Backup
 	uint64_t	expected;		/* about that many, 0 if not known */
 } Backup;
 
+static bool refuse_kind(const char *kind, BkError *err);
 static bool back_up_database(const BkRequest *request, const BkHost *host,
 							 BkError *err);
 static bool check_request(const BkRequest *request, BkError *err);
@@ -70,11 +72,23 @@ static void log_line(void *arg, const char *line);
 bool
 bk_job_backup(const BkRequest *request, const BkHost *host, BkError *err)
 {
+	bool		ok;
+
 	if (request->kind == NULL || strcmp(request->kind, "logical") == 0)
-		return back_up_database(request, host, err);
-	if (strcmp(request->kind, "base") == 0)
-		return bk_base_run(request, host, err);
-	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid kind \"%s\"", request->kind);
+		ok = back_up_database(request, host, err);
+	else if (strcmp(request->kind, "base") == 0)
+		ok = bk_base_run(request, host, err);
+	else
+		return refuse_kind(request->kind, err);
+	if (ok)
+		bk_replicate_after(request, host);
+	return ok;
+}
+
+static bool
+refuse_kind(const char *kind, BkError *err)
+{
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid kind \"%s\"", kind);
 	return bk_error_hint(err, "Use logical or base.");
 }
 

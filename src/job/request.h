@@ -59,7 +59,7 @@ typedef struct BkRequest
 	const char *content;		/* all, schema, data */
 	const char *label;
 	const char *level;			/* stored, readable */
-	const char *target;			/* database to restore into */
+	const char *target;			/* database to restore into, repository to copy to */
 	const char *object;			/* stream to print */
 	const char *name;			/* of a mark */
 	const char *wal;			/* name of a WAL file */
@@ -95,6 +95,7 @@ typedef struct BkRequest
 	bool		sql;			/* print as SQL */
 	bool		force;
 	bool		accept;
+	bool		create;			/* a repository that is not there */
 	int			input_fd;		/* where the archive verb reads what to push */
 	int			output_fd;		/* where cat writes */
 } BkRequest;

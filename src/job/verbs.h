@@ -92,6 +92,15 @@ extern bool bk_job_clone_drop(const BkRequest *request, const BkHost *host,
 extern bool bk_job_delete(const BkRequest *request, const BkHost *host,
 						  BkError *err);
 
+/*
+ * Copy what the first repository has, and others lack: into "target", or
+ * without it into the others of the list. Records: backup for each that is
+ * copied, replicated for each repository. What is damaged or in conflict is
+ * left out, and an error when all else is done.
+ */
+extern bool bk_job_replicate(const BkRequest *request, const BkHost *host,
+							 BkError *err);
+
 /* Write one decoded stream of a backup, or its SQL, to the output. */
 extern bool bk_job_cat(const BkRequest *request, const BkHost *host,
 					   BkError *err);

@@ -48,6 +48,8 @@ static bool name_intent(BkIntent *intent, BkError *err);
 static bool write_intent(BkIntent *intent, BkError *err);
 static bool conflict_found(void *arg, const char *key,
 						   const BkObjectStat *stat, BkError *err);
+static bool in_use(const char *backup_id, const char *key, const BkJson *json,
+				   BkError *err);
 static bool refuse_unreadable(const Search *search, const char *key,
 							  BkError *err);
 static bool deleter_found(void *arg, const char *key,
@@ -88,6 +90,28 @@ bk_intent_begin(BkRepository *repo, const char *backup_id, BkIntentMode mode,
 		return intent;
 	bk_intent_end(intent);
 	return NULL;
+}
+
+/*
+ * The dead intent goes before our own is there, which has its name. Who cleans
+ * up at that moment either sees ours, or is seen by us as one who deletes.
+ */
+BkIntent *
+bk_intent_resume(BkRepository *repo, const char *backup_id, BkError *err)
+{
+	char		key[BK_KEY_SIZE];
+	BkJson	   *json;
+	bool		ok;
+
+	bk_layout_intent(key, backup_id);
+	json = bk_repository_get_json(repo, key, INTENT_MAX_SIZE, err);
+	if (json == NULL)
+		ok = bk_error_is(err, BK_STATE_MISSING_FILE);
+	else
+		ok = is_dead(json) ? bk_storage_remove(repo->storage, key, err)
+			: in_use(backup_id, key, json, err);
+	bk_json_free(json);
+	return ok ? bk_intent_begin(repo, backup_id, BK_INTENT_CREATES, err) : NULL;
 }
 
 bool
@@ -205,20 +229,24 @@ conflict_found(void *arg, const char *key, const BkObjectStat *stat,
 		 strcmp(mode, mode_names[BK_INTENT_DELETES]) == 0) &&
 		!is_dead(json);
 	if (conflict)
-	{
-		const BkJson *process = bk_json_get(json, "process");
-
-		bk_error(err, BK_STATE_IN_USE, "backup \"%s\" is in use by another run",
-				 own->backup_id);
-		bk_error_detail(err, "Since %s, process %lld on host \"%s\" %s it (\"%s\").",
-						bk_json_string(bk_json_get(json, "started_at"), "?"),
-						(long long) bk_json_int(bk_json_get(process, "pid"), 0),
-						bk_json_string(bk_json_get(process, "hostname"), "?"),
-						mode, key);
-		bk_error_hint(err, "Try again when that run has ended.");
-	}
+		in_use(own->backup_id, key, json, err);
 	bk_json_free(json);
 	return !conflict;
+}
+
+/* Say who is in the way. Returns false. */
+static bool
+in_use(const char *backup_id, const char *key, const BkJson *json, BkError *err)
+{
+	const BkJson *process = bk_json_get(json, "process");
+
+	bk_error(err, BK_STATE_IN_USE, "backup \"%s\" is in use by another run", backup_id);
+	bk_error_detail(err, "Since %s, process %lld on host \"%s\" %s it (\"%s\").",
+					bk_json_string(bk_json_get(json, "started_at"), "?"),
+					(long long) bk_json_int(bk_json_get(process, "pid"), 0),
+					bk_json_string(bk_json_get(process, "hostname"), "?"),
+					bk_json_string(bk_json_get(json, "mode"), "?"), key);
+	return bk_error_hint(err, "Try again when that run has ended.");
 }
 
 /*

@@ -34,6 +34,14 @@ extern BkIntent *bk_intent_begin(BkRepository *repo, const char *backup_id,
 								 BkIntentMode mode, BkError *err);
 
 /*
+ * Announce that a backup is being made which a run that died may have begun to
+ * make, and keep what that one stored: the caller is about to store the same.
+ * A live run that makes it is an error (55006), as is one that deletes it.
+ */
+extern BkIntent *bk_intent_resume(BkRepository *repo, const char *backup_id,
+								  BkError *err);
+
+/*
  * Is the announcement still there? If another run took this one for dead and
  * removed it, what was stored may be gone as well (55000).
  */

@@ -40,6 +40,7 @@ static void bk_event_deleted(BkReport *report, Jsonb *event);
 static void bk_event_cloned(BkReport *report, Jsonb *event);
 static void bk_event_dropped(BkReport *report, Jsonb *event);
 static void bk_event_mark(BkReport *report, Jsonb *event);
+static void bk_event_replicated(BkReport *report, Jsonb *event);
 static void bk_event_notice(BkReport *report, Jsonb *event);
 static void bk_event_done(BkReport *report, Jsonb *event);
 static void bk_event_failed(BkReport *report, Jsonb *event);
@@ -56,6 +57,7 @@ static const BkEventType bk_event_types[] =
 	{"deleted", bk_event_deleted},
 	{"dropped", bk_event_dropped},
 	{"mark", bk_event_mark},
+	{"replicated", bk_event_replicated},
 	{"notice", bk_event_notice},
 	{"done", bk_event_done},
 	{"failed", bk_event_failed}
@@ -320,6 +322,16 @@ bk_event_mark(BkReport *report, Jsonb *event)
 		bk_text_copy(report->result, sizeof(report->result),
 					 bk_message_needed_text(event, "lsn"));
 	bk_catalogue_put_mark(bk_event_url(report, event, "repository"), event);
+}
+
+/* One for each repository that was copied to; a backup has its id as result. */
+static void
+bk_event_replicated(BkReport *report, Jsonb *event)
+{
+	if (strcmp(report->verb, "replicate") != 0)
+		return;
+	report->copied += bk_message_number(event, "backups", 0);
+	snprintf(report->result, sizeof(report->result), INT64_FORMAT, report->copied);
 }
 
 static void

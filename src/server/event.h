@@ -22,6 +22,7 @@ typedef struct BkReport
 	bool		ended;			/* "done" or "failed" has come */
 	BkOutcome	outcome;		/* of "done" or "failed" */
 	char		result[sizeof(((BkOutcome *) 0)->result)];
+	int64		copied;			/* backups, to other repositories */
 	int			check_count;
 	StringInfoData checks;		/* members of a JSON array */
 	MemoryContext line_context; /* emptied after each line */

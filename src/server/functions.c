@@ -22,6 +22,7 @@ PG_FUNCTION_INFO_V1(bk_mark);
 PG_FUNCTION_INFO_V1(bk_restore);
 PG_FUNCTION_INFO_V1(bk_delete);
 PG_FUNCTION_INFO_V1(bk_sync);
+PG_FUNCTION_INFO_V1(bk_replicate);
 PG_FUNCTION_INFO_V1(bk_cancel);
 
 static const char *const bk_contents[] = {"all", "schema", "data", NULL};
@@ -155,6 +156,22 @@ bk_sync(PG_FUNCTION_ARGS)
 
 	bk_request_add_bool(run, "accept", accept);
 	PG_RETURN_INT64(pg_strtoint64(bk_call(run, true)));
+}
+
+Datum
+bk_replicate(PG_FUNCTION_ARGS)
+{
+	bool		wait = bk_argument_bool(fcinfo, 1, "wait");
+	BkRun	   *run = bk_request_new("replicate");
+
+	if (!PG_ARGISNULL(0))
+	{
+		char	   *id = bk_argument_id(fcinfo, 0);
+
+		bk_text_copy(run->backup_id, sizeof(run->backup_id), id);
+		bk_request_add_text(run, "id", id);
+	}
+	PG_RETURN_INT64(pg_strtoint64(bk_call(run, wait)));
 }
 
 Datum
