@@ -21,6 +21,7 @@
 
 const BkCommand bk_commands[] = {
 	{"init", "init", bk_job_init, NULL, "start a repository on an empty place"},
+	{"keygen", NULL, bk_job_keygen, NULL, "make the keys for encrypted backups"},
 	{"adopt", "adopt", bk_job_adopt, NULL, "let this cluster write into an existing repository"},
 	{"register", "register", bk_job_register, NULL, "let this standby write there once it is promoted"},
 	{"backup", "backup", bk_job_backup, NULL, "back up a database, or the whole cluster"},

@@ -34,6 +34,7 @@ static void print_check(const BkJson *body);
 static void print_mark(const BkJson *body);
 static void print_restored(const BkJson *body);
 static void print_manifest(const BkJson *body);
+static void print_keys(const BkJson *body);
 static void print_wal(const char *kind, const BkJson *body);
 static void print_replicated(const BkJson *body);
 static void print_line(FILE *to, const char *what, const char *text,
@@ -116,6 +117,8 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		print_manifest(body);
 	else if (strcmp(kind, "restored") == 0)
 		print_restored(body);
+	else if (strcmp(kind, "keys") == 0)
+		print_keys(body);
 	else if (strncmp(kind, "wal_", 4) == 0)
 		print_wal(kind, body);
 	else if (strcmp(kind, "deleted") == 0)
@@ -269,6 +272,32 @@ print_manifest(const BkJson *body)
 	if (text != NULL)
 		print_json_text(text);
 	free(text);
+}
+
+/* What was made, and what to do with it. */
+static void
+print_keys(const BkJson *body)
+{
+	const char *recipient = member(body, "recipient");
+	const char *identity_file = member(body, "identity_file");
+
+	print_line(stdout, "repository key: ", member(body, "repository_key"), "\n");
+	if (recipient[0] == '\0')
+	{
+		print_line(stdout, "It was added to \"", member(body, "key_file"),
+				   "\" and seals from now on.\n");
+		if (identity_file[0] == '\0')
+			print_line(stdout, "Add it to the identity file as well, as a comment: tail -n 1 '",
+					   member(body, "key_file"), "' | sed 's/^/# backup_ext /'\n");
+		return;
+	}
+	print_line(stdout, "public key: ", recipient, "\n\n");
+	print_line(stdout, "\"", identity_file,
+			   "\" opens every backup. Keep it off this machine, in two places,\nand remove it here.\n");
+	print_line(stdout, "\"", member(body, "key_file"),
+			   "\" is for the server, whose user must be able to read it:\n");
+	print_line(stdout, "    ALTER SYSTEM SET backup_ext.key_file = '",
+			   member(body, "key_file"), "';\n");
 }
 
 /* The tree says in words what the "wal" records say in numbers. */

@@ -93,6 +93,7 @@ typedef struct BkRequest
 	bool		subscriptions;
 	bool		globals;		/* restore the globals */
 	bool		sql;			/* print as SQL */
+	bool		rotate;			/* add a new repository key */
 	bool		force;
 	bool		accept;
 	bool		create;			/* a repository that is not there */

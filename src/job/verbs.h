@@ -47,6 +47,13 @@ extern bool bk_job_mark(const BkRequest *request, const BkHost *host,
 extern bool bk_job_sync(const BkRequest *request, const BkHost *host,
 						BkError *err);
 
+/*
+ * Make a key file and an identity file, or add a new repository key to them.
+ * Record: keys. Errors: one of them exists (42710).
+ */
+extern bool bk_job_keygen(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
 /* Report one backup with its manifest. Record: manifest. */
 extern bool bk_job_info(const BkRequest *request, const BkHost *host,
 						BkError *err);
