@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +41,8 @@ struct BkWire
 
 	/* The exchange under way. */
 	BkWireExchange *exchange;
+	BkWireSftp *sftp;			/* NULL: it is one by HTTP */
+	size_t		sent;			/* bytes of the body, by SFTP */
 	size_t		header_bytes;
 	int			header_lines;
 	bool		failed;			/* a callback has set *err */
@@ -48,9 +51,12 @@ struct BkWire
 	int64_t		moved_at;
 };
 
+static bool carry_out(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
+					  struct curl_slist *list, BkError *err);
 static bool connect_library(BkWire *wire, BkError *err);
 static bool set_common(BkWire *wire, const char *protocols);
 static bool set_http(BkWire *wire, struct curl_slist *headers);
+static bool set_sftp(BkWire *wire, struct curl_slist *commands);
 static struct curl_slist *make_headers(const BkWireExchange *exchange,
 									   BkError *err);
 static bool drive(BkWire *wire, BkError *err);
@@ -60,6 +66,9 @@ static int64_t count_moved(const BkWire *wire);
 static int	stall_ms(const BkWire *wire);
 static size_t take_line(char *data, size_t size, size_t count, void *arg);
 static size_t take_data(char *data, size_t size, size_t count, void *arg);
+static size_t give_data(char *data, size_t size, size_t count, void *arg);
+static int	take_host_key(void *arg, int type, const char *key, size_t len);
+static bool take_outcome(BkWire *wire, CURLcode code);
 static curl_socket_t open_socket(void *arg, curlsocktype purpose,
 								 struct curl_sockaddr *address);
 static int	close_socket(void *arg, curl_socket_t fd);
@@ -104,21 +113,24 @@ bool
 bk_wire_http(BkWire *wire, BkWireExchange *exchange, BkError *err)
 {
 	struct curl_slist *headers = make_headers(exchange, err);
+	bool		done = headers != NULL && carry_out(wire, exchange, NULL, headers, err);
+
+	curl_slist_free_all(headers);
+	return done;
+}
+
+bool
+bk_wire_sftp(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
+			 BkError *err)
+{
+	struct curl_slist *commands = NULL;
 	bool		done;
 
-	exchange->again = false;
-	if (headers == NULL || !connect_library(wire, err))
-	{
-		curl_slist_free_all(headers);
-		return false;
-	}
-	wire->exchange = exchange;
-	done = (set_common(wire, "http,https") && set_http(wire, headers)) ||
-		library_error(err);
-	done = done && drive(wire, err);
-	if (!done)
-		bk_wire_disconnect(wire);
-	curl_slist_free_all(headers);
+	if (job->command != NULL)
+		commands = curl_slist_append(NULL, job->command);
+	done = (job->command == NULL || commands != NULL || bk_error_memory(err)) &&
+		carry_out(wire, exchange, job, commands, err);
+	curl_slist_free_all(commands);
 	return done;
 }
 
@@ -131,6 +143,28 @@ bk_wire_disconnect(BkWire *wire)
 	wire->easy = NULL;
 	wire->multi = NULL;
 	wire->socket = -1;
+}
+
+/* The list is that of headers or commands. */
+static bool
+carry_out(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
+		  struct curl_slist *list, BkError *err)
+{
+	bool		done;
+
+	wire->exchange = exchange;
+	wire->sftp = job;
+	exchange->again = false;
+	if (!connect_library(wire, err))
+		return false;
+	if (wire->sftp != NULL)
+		done = set_common(wire, "sftp") && set_sftp(wire, list);
+	else
+		done = set_common(wire, "http,https") && set_http(wire, list);
+	done = done ? drive(wire, err) : library_error(err);
+	if (!done)
+		bk_wire_disconnect(wire);
+	return done;
 }
 
 static bool
@@ -214,6 +248,30 @@ set_http(BkWire *wire, struct curl_slist *headers)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method) == CURLE_OK;
 }
 
+/* Writing behind the start appends, and the server is told from where on. */
+static bool
+set_sftp(BkWire *wire, struct curl_slist *commands)
+{
+	const BkWireSftp *job = wire->sftp;
+	CURL	   *easy = wire->easy;
+
+	return curl_easy_setopt(easy, CURLOPT_SSH_AUTH_TYPES, (long) CURLSSH_AUTH_PUBLICKEY) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSH_PRIVATE_KEYFILE, job->private_key_file) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSH_KNOWNHOSTS, job->known_hosts) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSH_HOSTKEYFUNCTION, job->trust != NULL ? take_host_key : NULL) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSH_HOSTKEYDATA, wire) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_QUOTE, commands) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_FILETIME, (long) job->look) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NEW_FILE_PERMS, 0600L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NEW_DIRECTORY_PERMS, 0700L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_data) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_READDATA, wire) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_RESUME_FROM_LARGE, (curl_off_t) job->at) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_RANGE, job->range) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_UPLOAD, (long) job->upload) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NOBODY, (long) job->look) == CURLE_OK;
+}
+
 /*
  * The headers as a list; NULL if memory is out. A name without value takes
  * away what the library would add: some servers hang on an Expect, and a
@@ -247,6 +305,7 @@ drive(BkWire *wire, BkError *err)
 	CURLcode	code = CURLE_OK;
 	bool		ended;
 
+	wire->sent = 0;
 	wire->header_bytes = 0;
 	wire->header_lines = 0;
 	wire->failed = false;
@@ -260,7 +319,8 @@ drive(BkWire *wire, BkError *err)
 	curl_multi_remove_handle(wire->multi, wire->easy);
 	if (!ended || wire->failed)
 		return false;
-	return code == CURLE_OK || explain(wire, code, err);
+	return (wire->sftp != NULL && take_outcome(wire, code)) ||
+		code == CURLE_OK || explain(wire, code, err);
 }
 
 /* False with an error if it was given up before its end. */
@@ -385,6 +445,48 @@ take_data(char *data, size_t size, size_t count, void *arg)
 	return wire->failed ? len + 1 : len;
 }
 
+static size_t
+give_data(char *data, size_t size, size_t count, void *arg)
+{
+	BkWire	   *wire = arg;
+	size_t		left = wire->exchange->body_len - wire->sent;
+	size_t		len = size * count < left ? size * count : left;
+
+	if (len > 0)
+		memcpy(data, (const char *) wire->exchange->body + wire->sent, len);
+	wire->sent += len;
+	return len;
+}
+
+static int
+take_host_key(void *arg, int type, const char *key, size_t len)
+{
+	const BkWireSftp *job = ((BkWire *) arg)->sftp;
+
+	(void) type;
+	return job->trust(job->arg, key, len) ? CURLKHMATCH_OK : CURLKHMATCH_MISMATCH;
+}
+
+/* Is the code an answer of the server? */
+static bool
+take_outcome(BkWire *wire, CURLcode code)
+{
+	BkWireSftp *job = wire->sftp;
+	curl_off_t	size = 0;
+	curl_off_t	modified = -1;
+
+	curl_easy_getinfo(wire->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	curl_easy_getinfo(wire->easy, CURLINFO_FILETIME_T, &modified);
+	job->size = size > 0 ? (uint64_t) size : 0;
+	job->modified = (int64_t) modified;
+	snprintf(job->words, sizeof(job->words), "%s", wire->reason);
+	job->outcome = code == CURLE_OK ? BK_WIRE_DONE :
+		code == CURLE_REMOTE_FILE_NOT_FOUND ? BK_WIRE_MISSING :
+		code == CURLE_REMOTE_ACCESS_DENIED ? BK_WIRE_DENIED :
+		code == CURLE_REMOTE_DISK_FULL ? BK_WIRE_FULL : BK_WIRE_REFUSED;
+	return job->outcome != BK_WIRE_REFUSED || code == CURLE_QUOTE_ERROR;
+}
+
 /*
  * The address is looked at here, since a name may lead anywhere. A proxy's
  * address is the proxy's matter.
@@ -440,6 +542,8 @@ explain(BkWire *wire, CURLcode code, BkError *err)
 		case CURLE_SSL_CACERT_BADFILE:
 		case CURLE_SSL_ISSUER_ERROR:
 			return explain_tls(wire, code, err);
+		case CURLE_LOGIN_DENIED:
+			return bk_error(err, BK_STATE_REFUSED, "\"%s\" refused the login", place);
 		case CURLE_COULDNT_RESOLVE_HOST:
 		case CURLE_COULDNT_RESOLVE_PROXY:
 			bk_error(err, BK_STATE_UNREACHABLE, "could not find \"%s\"", place);
@@ -465,6 +569,9 @@ explain(BkWire *wire, CURLcode code, BkError *err)
 static bool
 explain_tls(const BkWire *wire, CURLcode code, BkError *err)
 {
+	if (wire->sftp != NULL)
+		return bk_error(err, BK_STATE_UNREACHABLE,
+						"could not trust the host key of \"%s\"", wire->exchange->place);
 	if (code == CURLE_SSL_CACERT_BADFILE && wire->setup.ca_file != NULL)
 	{
 		bk_error(err, BK_STATE_BAD_ARGUMENT,

@@ -78,6 +78,48 @@ extern void bk_wire_close(BkWire *wire);
  */
 extern bool bk_wire_http(BkWire *wire, BkWireExchange *exchange, BkError *err);
 
+/* What a server says of a file or folder it was asked for. */
+typedef enum BkWireOutcome
+{
+	BK_WIRE_DONE,
+	BK_WIRE_MISSING,
+	BK_WIRE_DENIED,
+	BK_WIRE_FULL,
+	BK_WIRE_REFUSED				/* for another reason */
+} BkWireOutcome;
+
+/*
+ * What is asked of an SFTP server, and what it said. A URL with a slash at the
+ * end names a folder, and is answered with its listing as "ls -l" prints it.
+ */
+typedef struct BkWireSftp
+{
+	/* The login, which is by key. */
+	const char *private_key_file;
+	const char *known_hosts;	/* host keys as OpenSSH keeps them, or: */
+	bool		(*trust) (void *arg, const void *key, size_t len);
+	void	   *arg;
+
+	const char *command;		/* to carry out before: rm, rename, mkdir ... */
+	bool		look;			/* only size and time; nothing of a folder */
+	bool		upload;			/* write the body */
+	uint64_t	at;				/* where the file ends, to go on there; 0: anew */
+	const char *range;			/* what to read, as "0-99"; NULL: all */
+
+	BkWireOutcome outcome;
+	char		words[256];		/* the library's, of what was not done */
+	uint64_t	size;			/* of what was looked at; 0: not known */
+	int64_t		modified;		/* UTC seconds; -1: there is nothing */
+} BkWireSftp;
+
+/*
+ * An exchange by SFTP. True: the outcome tells what the server said, and "data"
+ * had all that it sent. Errors as for HTTP; 28000 where it refused the login,
+ * 08001 where its own key is not the one known.
+ */
+extern bool bk_wire_sftp(BkWire *wire, BkWireExchange *exchange,
+						 BkWireSftp *job, BkError *err);
+
 /* Use the connection no more: the next exchange makes another. */
 extern void bk_wire_disconnect(BkWire *wire);
 
