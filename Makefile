@@ -183,7 +183,7 @@ clang:
 # The regression and TAP tests use what is installed.
 regress: all
 	+@sh test/drop.sh $(run) regress-$(MAJORVERSION) sh test/regress.sh
-tap: all $(TOOLS)
+tap: all $(TOOLS) build/test/unit/test_storage
 	+@sh test/drop.sh $(run) tap-$(MAJORVERSION) sh test/tap.sh $(TESTS)
 installcheck: all
 	+@sh test/drop.sh sh test/run_all.sh '$(MAKE)' regress tap

@@ -9,6 +9,7 @@
 
 #include "core/buf.h"
 #include "storage/posix.h"
+#include "storage/sftp.h"
 
 #define KEY_COMPONENT_MAX	255
 
@@ -21,6 +22,7 @@ typedef struct StorageScheme
 
 static const StorageScheme storage_schemes[] = {
 	{"file", bk_posix_open},
+	{"sftp", bk_sftp_open},
 };
 
 static const StorageScheme *find_scheme(const char *url, size_t len);
