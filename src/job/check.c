@@ -19,6 +19,7 @@ static bool check_login(const BkRequest *request, const BkHost *host,
 						int dump_major);
 static void check_versions(const BkHost *host, int dump_major, int server);
 static bool check_rights(BkPg *pg, const BkHost *host, BkError *err);
+static bool check_keys(const BkRequest *request, const BkHost *host);
 static bool check_repositories(const BkRequest *request, const BkHost *host,
 							   BkError *err);
 static void check_repository(const BkRequest *request, const char *name,
@@ -35,6 +36,7 @@ bk_job_check(const BkRequest *request, const BkHost *host, BkError *err)
 		bk_go_on(host, err) &&
 		check_login(request, host, dump_major) &&
 		bk_go_on(host, err) &&
+		check_keys(request, host) &&
 		check_repositories(request, host, err);
 }
 
@@ -138,6 +140,36 @@ check_rights(BkPg *pg, const BkHost *host, BkError *err)
 		bk_common_report_check(host, "rights", false,
 							   "not a superuser: passwords of roles are not backed up, and tables may be unreadable",
 							   "Set backup_ext.role to a superuser, or leave it empty.");
+	return true;
+}
+
+/* Each file alone, so that it is seen which of them is wrong. */
+static bool
+check_keys(const BkRequest *request, const BkHost *host)
+{
+	const char *identity_file = request->identity_file;
+	char		detail[256] = "";
+	BkError		problem;
+	BkKeys	   *keys;
+
+	if (request->key_file == NULL)
+		return true;
+	keys = bk_keys_read(request->key_file, NULL, &problem);
+	if (keys != NULL)
+		snprintf(detail, sizeof(detail), "%zu recipients, %zu repository keys; %s seals",
+				 keys->recipient_count, keys->secret_count, keys->secrets[0].id);
+	report(host, "key file", keys != NULL, detail, &problem);
+	bk_keys_free(keys);
+	if (identity_file == NULL)
+	{
+		bk_common_report_check(host, "identity file", true,
+							   "not on this server: it cannot read its own backups, nor can who takes it over", NULL);
+		return true;
+	}
+	keys = bk_keys_read(NULL, identity_file, &problem);
+	report(host, "identity file", keys != NULL,
+		   "on this server: who takes it over can read all backups", &problem);
+	bk_keys_free(keys);
 	return true;
 }
 

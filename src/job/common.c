@@ -73,6 +73,9 @@ bk_common_place(const BkRequest *request, const BkHost *host)
 			.credentials_file = request->credentials_file,
 			.jobs = (int) request->jobs,
 		},
+		.key_file = request->key_file,
+		.identity_file = request->identity_file,
+		.unauthenticated = request->unauthenticated,
 	};
 
 	return target;
@@ -249,6 +252,7 @@ bk_common_report_backup(const BkRepository *repo, const BkManifest *manifest,
 	bk_json_put_string(record, "system_identifier", manifest->system_identifier);
 	bk_json_put_int(record, "server_version", manifest->server_version);
 	bk_json_put_string(record, "compression", manifest->codec);
+	bk_json_put_bool(record, "encrypted", manifest->recipients != NULL);
 	bk_json_put_int(record, "objects", (int64_t) manifest->object_count);
 	bk_json_put_int(record, "plain_size", (int64_t) manifest->plain_size);
 	bk_json_put_int(record, "stored_size", (int64_t) manifest->size);

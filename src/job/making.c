@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 
+static void put_recipients(BkJson *json, const BkKeys *keys);
 static void undo(BkMaking *making);
 
 bool
@@ -32,6 +33,7 @@ bk_making_begin(BkMaking *making, const BkJson *position, const char *name,
 	if (making->repo == NULL ||
 		!bk_common_asker(making->request, position, &asker, err) ||
 		!bk_writer_check(making->repo, &asker.server, err) ||
+		!bk_repository_require_keys(making->repo, err) ||
 		!bk_intent_clean(making->repo, making->host, err) ||
 		!bk_label_make(making->started_at, name, making->id, err))
 		return false;
@@ -51,6 +53,12 @@ bk_making_spec(const BkMaking *making)
 	};
 
 	return spec;
+}
+
+bool
+bk_making_encrypts(const BkMaking *making)
+{
+	return making->repo->keys != NULL && making->repo->keys->recipient_count > 0;
 }
 
 bool
@@ -83,6 +91,8 @@ bk_making_commit(BkMaking *making, BkJson *json, int server_version,
 	bk_json_put_string(json, "codec", making->request->compression);
 	bk_json_put(json, "objects", making->objects);
 	making->objects = NULL;
+	if (bk_making_encrypts(making))
+		put_recipients(json, making->repo->keys);
 	manifest = bk_manifest_new(json, err);
 	if (manifest == NULL)
 		return false;
@@ -105,6 +115,22 @@ bk_making_end(BkMaking *making, bool ok)
 		bk_intent_end(making->intent);
 	bk_repository_close(making->repo);
 	bk_json_free(making->objects);
+}
+
+/* Who can read it. */
+static void
+put_recipients(BkJson *json, const BkKeys *keys)
+{
+	BkJson	   *list;
+	char		text[BK_AGE_TEXT_SIZE];
+
+	list = bk_json_array();
+	for (size_t i = 0; i < keys->recipient_count; i++)
+	{
+		bk_age_format_recipient(&keys->recipients[i], text);
+		bk_json_append_string(list, text);
+	}
+	bk_json_put(json, "recipients", list);
 }
 
 /*

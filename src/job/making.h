@@ -41,6 +41,9 @@ extern bool bk_making_begin(BkMaking *making, const BkJson *position,
  */
 extern BkObjectSpec bk_making_spec(const BkMaking *making);
 
+/* Are the streams encrypted? */
+extern bool bk_making_encrypts(const BkMaking *making);
+
 /*
  * List the backup and report it. "json" has the members of its kind, those
  * that all have are added; it is freed. A cancel comes in time until here.

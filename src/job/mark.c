@@ -42,6 +42,7 @@ bk_job_mark(const BkRequest *request, const BkHost *host, BkError *err)
 		(repo = bk_common_open(request, host, err)) != NULL &&
 		bk_common_asker(request, position, &asker, err) &&
 		bk_writer_check(repo, &asker.server, err) &&
+		bk_repository_require_keys(repo, err) &&
 		bk_mark_require_new(repo, host, asker.system_identifier, request->name, err);
 	if (ok)
 	{

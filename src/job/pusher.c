@@ -188,7 +188,8 @@ open_repository(Task *task, BkError *err)
 	pusher->opened_at = now;
 	pusher->repo = bk_common_open(pusher->request, pusher->host, err);
 	return pusher->repo != NULL &&
-		bk_common_may_write(pusher->request, pusher->repo, err);
+		bk_common_may_write(pusher->request, pusher->repo, err) &&
+		bk_repository_require_keys(pusher->repo, err);
 }
 
 /*

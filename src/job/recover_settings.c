@@ -38,6 +38,8 @@ static const char *const schedulers[] = {
 
 static void set(Settings *settings, const char *name, const char *value);
 static bool set_recovery(Settings *settings, BkError *err);
+static bool add_file(BkBuf *command, const char *option, const char *file,
+					 BkError *err);
 static void set_target(Settings *settings);
 static void set_fence(Settings *settings);
 static void set_archiving(Settings *settings);
@@ -141,7 +143,12 @@ set_recovery(Settings *settings, BkError *err)
 	bk_buf_append_string(&command, " archive-get \"%f\" \"%p\" --repo ");
 	bk_autoconf_add_word(&command, settings->r->repo->url);
 	free(own);
-	ok = bk_buf_check(&command, err);
+	ok = add_file(&command, "--credentials-file", request->credentials_file, err) &&
+		add_file(&command, "--key-file", request->key_file, err) &&
+		add_file(&command, "--identity-file", request->identity_file, err);
+	if (request->unauthenticated)
+		bk_buf_append_string(&command, " --unauthenticated");
+	ok = ok && bk_buf_check(&command, err);
 	if (ok)
 		set(settings, "restore_command", command.data);
 	bk_buf_free(&command);
@@ -156,6 +163,23 @@ set_recovery(Settings *settings, BkError *err)
 		set(settings, "primary_slot_name", "");
 	}
 	return ok;
+}
+
+/* The server will run the command in another folder than this one. */
+static bool
+add_file(BkBuf *command, const char *option, const char *file, BkError *err)
+{
+	char	   *path;
+
+	if (file == NULL || file[0] == '\0')
+		return true;
+	path = realpath(file, NULL);
+	if (path == NULL)
+		return bk_error_errno(err, "could not find file \"%s\"", file);
+	bk_buf_printf(command, " %s ", option);
+	bk_autoconf_add_word(command, path);
+	free(path);
+	return true;
 }
 
 /*

@@ -33,6 +33,7 @@ typedef struct BkRequest
 	const char *credentials_file;	/* of the store */
 	const char *key_file;		/* recipients, repository key (repo/keys.h) */
 	const char *identity_file;	/* the owner's private key */
+	bool		unauthenticated;	/* believe what nobody vouches for */
 	const char *system_identifier;	/* the cluster that asks */
 	const char *data_directory; /* and the copy of it */
 	const char *fence;			/* why it may not write; "": it may */

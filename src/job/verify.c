@@ -308,6 +308,13 @@ write_verdict(Verify *v, BkError *err)
 	BkError		ignored;
 	bool		stays_bad;
 
+	/* What nobody vouches for gets no verdict that others would believe. */
+	if (v->judge.request->unauthenticated)
+	{
+		bk_log(v->judge.host, BK_LOG_WARNING,
+			   "the verdict is not recorded: the backup was not authenticated");
+		return true;
+	}
 	/* A cluster that may not write here gets its answer all the same. */
 	if (!bk_common_may_write(v->judge.request, v->judge.repo, &ignored))
 	{

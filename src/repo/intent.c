@@ -104,7 +104,8 @@ bk_intent_resume(BkRepository *repo, const char *backup_id, BkError *err)
 	bool		ok;
 
 	bk_layout_intent(key, backup_id);
-	json = bk_repository_get_json(repo, key, INTENT_MAX_SIZE, err);
+	json = bk_repository_get_json(repo, key, INTENT_MAX_SIZE,
+								  BK_SEAL_INTACT, err);
 	if (json == NULL)
 		ok = bk_error_is(err, BK_STATE_MISSING_FILE);
 	else
@@ -219,7 +220,8 @@ conflict_found(void *arg, const char *key, const BkObjectStat *stat,
 	(void) stat;
 	if (strcmp(key, own->key) == 0)
 		return true;
-	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, err);
+	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE,
+								  BK_SEAL_INTACT, err);
 	if (json == NULL)
 		return refuse_unreadable(search, key, err);
 	mode = bk_json_string(bk_json_get(json, "mode"), "");
@@ -275,7 +277,8 @@ deleter_found(void *arg, const char *key, const BkObjectStat *stat,
 	(void) err;
 	if (strcmp(key, search->own->key) == 0)
 		return true;
-	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, &ignored);
+	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE,
+								  BK_SEAL_INTACT, &ignored);
 	if (json != NULL && !is_dead(json) &&
 		strcmp(bk_json_string(bk_json_get(json, "backup"), ""), search->backup_id) == 0 &&
 		strcmp(bk_json_string(bk_json_get(json, "mode"), ""),
@@ -295,7 +298,8 @@ clean_found(void *arg, const char *key, const BkObjectStat *stat,
 
 	(void) stat;
 	(void) err;
-	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE, &problem);
+	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE,
+								  BK_SEAL_INTACT, &problem);
 	if (json == NULL && bk_error_is(&problem, BK_STATE_MISSING_FILE))
 		return true;
 	if (json == NULL ||

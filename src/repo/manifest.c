@@ -13,10 +13,10 @@
 #include "core/clock.h"
 #include "repo/label.h"
 #include "repo/layout.h"
-#include "repo/seal.h"
 
 static bool read_members(BkManifest *manifest, BkError *err);
 static bool read_kind(BkManifest *manifest, BkError *err);
+static bool read_recipients(BkManifest *manifest, BkError *err);
 static bool read_times(BkManifest *manifest, BkError *err);
 static bool read_objects(BkManifest *manifest, BkError *err);
 static bool read_object(const BkJson *json, BkObject *object, BkError *err);
@@ -37,7 +37,8 @@ bk_manifest_new(BkJson *json, BkError *err)
 		return NULL;
 	}
 	manifest->json = json;
-	if (read_members(manifest, err) && read_times(manifest, err) &&
+	if (read_members(manifest, err) && read_recipients(manifest, err) &&
+		read_times(manifest, err) &&
 		read_objects(manifest, err) && check_twice(manifest, err))
 		return manifest;
 	bk_manifest_free(manifest);
@@ -45,7 +46,8 @@ bk_manifest_new(BkJson *json, BkError *err)
 }
 
 BkManifest *
-bk_manifest_parse(const char *text, size_t len, const char *id, BkError *err)
+bk_manifest_parse(const char *text, size_t len, const char *id,
+				  const BkKeys *keys, BkSealTrust trust, BkError *err)
 {
 	char		what[BK_KEY_SIZE];
 	BkJson	   *json;
@@ -55,7 +57,7 @@ bk_manifest_parse(const char *text, size_t len, const char *id, BkError *err)
 	json = bk_json_parse(text, len, what, err);
 	if (json == NULL)
 		return NULL;
-	if (!bk_seal_check(json, what, err))
+	if (!bk_seal_check(json, what, keys, trust, err))
 	{
 		bk_json_free(json);
 		return NULL;
@@ -70,11 +72,13 @@ bk_manifest_parse(const char *text, size_t len, const char *id, BkError *err)
 }
 
 char *
-bk_manifest_text(BkManifest *manifest, BkError *err)
+bk_manifest_text(BkManifest *manifest, const BkKeys *keys, BkError *err)
 {
+	char		key[BK_KEY_SIZE];
 	char	   *text;
 
-	if (!bk_seal_put(manifest->json, err))
+	bk_layout_manifest(key, manifest->id);
+	if (!bk_seal_put(manifest->json, key, keys, err))
 		return NULL;
 	text = bk_json_text(manifest->json, true);
 	if (text == NULL)
@@ -98,7 +102,9 @@ bk_manifest_has(const BkManifest *manifest, const char *stream)
 {
 	for (size_t i = 0; i < manifest->object_count; i++)
 	{
-		if (bk_layout_is_part(manifest->objects[i].name, stream))
+		const char *name = manifest->objects[i].name;
+
+		if (strcmp(name, stream) == 0 || bk_layout_is_part(name, stream))
 			return true;
 	}
 	return false;
@@ -141,6 +147,19 @@ read_kind(BkManifest *manifest, BkError *err)
 							&manifest->database, err) &&
 		bk_json_need_int(database, "oid", "the manifest's database",
 						 &manifest->database_oid, err);
+}
+
+/* For people: nobody encrypts to what stands here. */
+static bool
+read_recipients(BkManifest *manifest, BkError *err)
+{
+	const BkJson *list = bk_json_get(manifest->json, "recipients");
+	bool		ok = list == NULL || bk_json_length(list) > 0;
+
+	for (size_t i = 0; ok && i < bk_json_length(list); i++)
+		ok = bk_json_is_string(bk_json_at(list, i));
+	manifest->recipients = list;
+	return ok || bk_error(err, BK_STATE_CORRUPT, "the manifest has invalid recipients");
 }
 
 static bool

@@ -14,6 +14,7 @@
 
 #include "core/json.h"
 #include "repo/physical.h"
+#include "repo/seal.h"
 
 /* A larger manifest is refused, whoever wrote it. */
 #define BK_MANIFEST_MAX_SIZE	(16 * 1024 * 1024)
@@ -36,6 +37,7 @@ typedef struct BkManifest
 	const char *label;			/* NULL: none */
 	const char *database;		/* name; NULL: base */
 	const char *codec;			/* zstd:1 */
+	const BkJson *recipients;	/* public keys; NULL: it is not encrypted */
 	const char *system_identifier;
 	int64_t		database_oid;
 	int64_t		server_version; /* as in server_version_num */
@@ -58,18 +60,21 @@ extern BkManifest *bk_manifest_new(BkJson *json, BkError *err);
 
 /*
  * Parse the bytes of manifest/<id>.json: seal, format, members, and that it
- * is the manifest of this id. Errors: XX001, 0A000 for a newer format.
+ * is the manifest of this id. Errors: XX001, 0A000 for a newer format, 28000
+ * for one that is not known as ours (bk_seal_check).
  */
 extern BkManifest *bk_manifest_parse(const char *text, size_t len,
-									 const char *id, BkError *err);
+									 const char *id, const BkKeys *keys,
+									 BkSealTrust trust, BkError *err);
 
 /* The bytes to store, sealed: a fresh string that the caller frees. */
-extern char *bk_manifest_text(BkManifest *manifest, BkError *err);
+extern char *bk_manifest_text(BkManifest *manifest, const BkKeys *keys,
+							  BkError *err);
 
 /* Free a manifest; NULL is allowed. */
 extern void bk_manifest_free(BkManifest *manifest);
 
-/* Has the backup a stream of this name? */
+/* Has the backup a stream, or an object outside any, of this name? */
 extern bool bk_manifest_has(const BkManifest *manifest, const char *stream);
 
 #endif

@@ -108,14 +108,16 @@ mark_found(void *arg, const char *key, const BkObjectStat *stat,
 {
 	Walk	   *walk = arg;
 	BkError		damage;
-	BkJson	   *json = bk_repository_get_json(walk->repo, key, MARK_MAX_SIZE, &damage);
+	BkJson	   *json = bk_repository_get_json(walk->repo, key, MARK_MAX_SIZE,
+										  BK_SEAL_AUTHENTIC, &damage);
 	BkMark		mark;
 	bool		ok = true;
 
 	(void) stat;
 	if (json != NULL && read_mark(json, key, &mark, &damage))
 		ok = walk->visit(walk->arg, &mark, err);
-	else if (bk_error_is(&damage, BK_STATE_CORRUPT))
+	else if (bk_error_is(&damage, BK_STATE_CORRUPT) ||
+			 bk_error_is(&damage, BK_STATE_REFUSED))
 		bk_log(walk->host, BK_LOG_WARNING, "a mark cannot be read: %s", damage.message);
 	else if (!bk_error_is(&damage, BK_STATE_MISSING_FILE))
 	{

@@ -40,7 +40,8 @@ typedef bool (*BkMarkVisit) (void *arg, const BkMark *mark, BkError *err);
 
 /*
  * Visit the marks of a cluster, or of all (NULL), in order of cluster and
- * position. One that is damaged is left out with a warning.
+ * position. One that is damaged or not
+ * known as ours is left out with a warning.
  */
 extern bool bk_mark_walk(BkRepository *repo, const BkHost *host,
 						 const char *system_identifier, BkMarkVisit visit,

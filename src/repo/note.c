@@ -73,7 +73,8 @@ bk_note_read(BkRepository *repo, const char *id, BkVerdict *verdict,
 		return false;
 	if (newest.key[0] == '\0')
 		return true;
-	json = bk_repository_get_json(repo, newest.key, NOTE_MAX_SIZE, err);
+	json = bk_repository_get_json(repo, newest.key, NOTE_MAX_SIZE,
+								  BK_SEAL_AUTHENTIC, err);
 	if (json == NULL)
 		return false;
 	verdict->known = true;

@@ -11,7 +11,6 @@
 #include "core/clock.h"
 #include "core/digest.h"
 #include "repo/layout.h"
-#include "repo/seal.h"
 
 #define SENTINEL_MAX_SIZE	(64 * 1024)
 #define REMOVE_BATCH		1000
@@ -32,6 +31,8 @@ typedef struct Removal
 
 static BkRepository *repository_new(const BkRepositoryTarget *target,
 									bool create, BkError *err);
+static bool take_keys(BkRepository *repo, const BkRepositoryTarget *target,
+					  BkError *err);
 static bool require_empty(BkRepository *repo, BkError *err);
 static bool write_sentinel(BkRepository *repo, BkError *err);
 static bool read_sentinel(BkRepository *repo, BkError *err);
@@ -80,8 +81,24 @@ bk_repository_close(BkRepository *repo)
 	if (repo == NULL)
 		return;
 	bk_storage_close(repo->storage);
+	bk_keys_free(repo->keys);
 	free(repo->url);
 	free(repo);
+}
+
+bool
+bk_repository_require_keys(const BkRepository *repo, BkError *err)
+{
+	bool		encrypts = repo->keys != NULL && repo->keys->recipient_count > 0;
+	bool		seals = repo->keys != NULL && repo->keys->secret_count > 0;
+
+	if ((encrypts || !repo->encrypted) && (seals || !repo->authenticated))
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE, "the repository \"%s\" is encrypted, and there %s",
+			 repo->url, repo->keys == NULL ? "is no key file" :
+			 encrypts ? "is no repository key" : "are no recipients");
+	bk_error_detail(err, "What is written now would be readable, or would not be known as yours.");
+	return bk_error_hint(err, "Set backup_ext.key_file (or give --key-file) to the key file that the repository was created with.");
 }
 
 bool
@@ -98,7 +115,7 @@ bk_repository_put_json(BkRepository *repo, const char *key, BkJson *json,
 	char	   *text = NULL;
 	bool		ok;
 
-	ok = bk_seal_put(json, err);
+	ok = bk_seal_put(json, key, repo->keys, err);
 	if (ok && (text = bk_json_text(json, true)) == NULL)
 		ok = bk_error_memory(err);
 	bk_json_free(json);
@@ -109,7 +126,7 @@ bk_repository_put_json(BkRepository *repo, const char *key, BkJson *json,
 
 BkJson *
 bk_repository_get_json(BkRepository *repo, const char *key, size_t max,
-					   BkError *err)
+					   BkSealTrust trust, BkError *err)
 {
 	BkReader   *reader;
 	char	   *text;
@@ -125,7 +142,9 @@ bk_repository_get_json(BkRepository *repo, const char *key, size_t max,
 		return NULL;
 	json = bk_json_parse(text, len, key, err);
 	free(text);
-	if (json != NULL && !bk_seal_check(json, key, err))
+	if (repo->trust == BK_SEAL_INTACT)
+		trust = BK_SEAL_INTACT;
+	if (json != NULL && !bk_seal_check(json, key, repo->keys, trust, err))
 	{
 		bk_json_free(json);
 		return NULL;
@@ -156,7 +175,7 @@ bk_repository_manifest(BkRepository *repo, const char *id, BkError *err)
 	}
 	if (bk_read_all(reader, BK_MANIFEST_MAX_SIZE, &text, &len, err))
 	{
-		manifest = bk_manifest_parse(text, len, id, err);
+		manifest = bk_manifest_parse(text, len, id, repo->keys, repo->trust, err);
 		free(text);
 	}
 	bk_reader_close(reader);
@@ -181,7 +200,7 @@ bool
 bk_repository_commit(BkRepository *repo, BkManifest *manifest, BkError *err)
 {
 	char		key[BK_KEY_SIZE];
-	char	   *text = bk_manifest_text(manifest, err);
+	char	   *text = bk_manifest_text(manifest, repo->keys, err);
 	bool		ok;
 
 	if (text == NULL)
@@ -260,13 +279,31 @@ repository_new(const BkRepositoryTarget *target, bool create, BkError *err)
 		return NULL;
 	}
 	repo->access = target->access;
-	repo->keys = target->keys;
-	repo->storage = bk_storage_open(target->url, create, &repo->access, err);
-	if (repo->storage != NULL)
+	repo->trust = target->unauthenticated ? BK_SEAL_INTACT : BK_SEAL_AUTHENTIC;
+	if (take_keys(repo, target, err) &&
+		(repo->storage = bk_storage_open(target->url, create, &repo->access, err)) != NULL)
 		return repo;
+	bk_keys_free(repo->keys);
 	free(repo->url);
 	free(repo);
 	return NULL;
+}
+
+/* Each handle reads them anew, so that a change of the files is seen. */
+static bool
+take_keys(BkRepository *repo, const BkRepositoryTarget *target, BkError *err)
+{
+	const char *key_file = target->key_file;
+	const char *identity_file = target->identity_file;
+
+	if (key_file != NULL && key_file[0] == '\0')
+		key_file = NULL;
+	if (identity_file != NULL && identity_file[0] == '\0')
+		identity_file = NULL;
+	if (key_file == NULL && identity_file == NULL)
+		return true;
+	repo->keys = bk_keys_read(key_file, identity_file, err);
+	return repo->keys != NULL;
 }
 
 static bool
@@ -296,6 +333,12 @@ write_sentinel(BkRepository *repo, BkError *err)
 	json = bk_json_object();
 	bk_json_put_string(json, "id", repo->id);
 	bk_json_put_string(json, "created_at", repo->created_at);
+	repo->encrypted = repo->keys != NULL && repo->keys->recipient_count > 0;
+	repo->authenticated = repo->keys != NULL && repo->keys->secret_count > 0;
+	if (repo->encrypted)
+		bk_json_put_bool(json, "encrypted", true);
+	if (repo->authenticated)
+		bk_json_put_bool(json, "authenticated", true);
 	return bk_repository_put_json(repo, BK_LAYOUT_REPOSITORY, json, err);
 }
 
@@ -303,7 +346,7 @@ static bool
 read_sentinel(BkRepository *repo, BkError *err)
 {
 	BkJson	   *json = bk_repository_get_json(repo, BK_LAYOUT_REPOSITORY,
-											  SENTINEL_MAX_SIZE, err);
+											  SENTINEL_MAX_SIZE, BK_SEAL_INTACT, err);
 	const char *id;
 	const char *created_at;
 	bool		ok;
@@ -325,6 +368,8 @@ read_sentinel(BkRepository *repo, BkError *err)
 	{
 		snprintf(repo->id, sizeof(repo->id), "%s", id);
 		snprintf(repo->created_at, sizeof(repo->created_at), "%s", created_at);
+		repo->encrypted = bk_json_bool(bk_json_get(json, "encrypted"), false);
+		repo->authenticated = bk_json_bool(bk_json_get(json, "authenticated"), false);
 	}
 	bk_json_free(json);
 	return ok;

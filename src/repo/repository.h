@@ -17,16 +17,20 @@
 #include "repo/keys.h"
 #include "repo/label.h"
 #include "repo/manifest.h"
+#include "repo/seal.h"
 #include "storage/storage.h"
 
 typedef struct BkRepository
 {
 	BkStorage  *storage;
 	BkStorageAccess access;
-	const BkKeys *keys;
+	BkKeys	   *keys;			/* NULL: none were given */
+	BkSealTrust trust;			/* in what one of us must have written */
 	char	   *url;
 	char		id[17];			/* 16 characters that never change */
 	char		created_at[32];
+	bool		encrypted;		/* it was created to be */
+	bool		authenticated;	/* it was created with a repository key */
 } BkRepository;
 
 typedef struct BkRepositoryTarget
@@ -34,26 +38,35 @@ typedef struct BkRepositoryTarget
 	const char *url;
 	const char *expected_id;	/* NULL: any repository will do */
 	BkStorageAccess access;
-	const BkKeys *keys;			/* NULL: none; must outlive the handle */
+	const char *key_file;		/* both NULL or "": there is none (repo/keys.h) */
+	const char *identity_file;
+	bool		unauthenticated;	/* believe also what anybody can have written */
 } BkRepositoryTarget;
 
 /*
- * Start a repository on an empty place. Nobody is registered in it yet.
- * Errors: the place is not empty (55000), already a repository (42710), and
- * those of the storage.
+ * Start a repository on an empty place. Nobody is registered in it yet. What
+ * keys it is given it will ask for, see bk_repository_require_keys(). Errors:
+ * the place is not empty (55000), already a repository (42710), and those of
+ * the keys and the storage.
  */
 extern BkRepository *bk_repository_create(const BkRepositoryTarget *target,
 										  BkError *err);
 
 /*
  * Open a repository for reading. Errors: no sentinel (58P01), another
- * repository than expected (55000), and those of the storage.
+ * repository than expected (55000), and those of the keys and the storage.
  */
 extern BkRepository *bk_repository_open(const BkRepositoryTarget *target,
 										BkError *err);
 
 /* Close and free; NULL is allowed. */
 extern void bk_repository_close(BkRepository *repo);
+
+/*
+ * Are the keys there that the repository was created with? A server that lost
+ * its setting must not write plain data into an encrypted one: 55000.
+ */
+extern bool bk_repository_require_keys(const BkRepository *repo, BkError *err);
 
 /* Store a small text under a new key. */
 extern bool bk_repository_put_text(BkRepository *repo, const char *key,
@@ -63,9 +76,14 @@ extern bool bk_repository_put_text(BkRepository *repo, const char *key,
 extern bool bk_repository_put_json(BkRepository *repo, const char *key,
 								   BkJson *json, BkError *err);
 
-/* Read a small sealed JSON file of at most max bytes; the caller frees it. */
+/*
+ * Read a small sealed JSON file of at most max bytes; the caller frees it. With
+ * BK_SEAL_AUTHENTIC it must be from one of us, unless the target said that
+ * everything is believed.
+ */
 extern BkJson *bk_repository_get_json(BkRepository *repo, const char *key,
-									  size_t max, BkError *err);
+									  size_t max, BkSealTrust trust,
+									  BkError *err);
 
 /* Read the manifest of a listed backup. No such backup: 42704. */
 extern BkManifest *bk_repository_manifest(BkRepository *repo, const char *id,

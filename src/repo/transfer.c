@@ -174,7 +174,8 @@ small_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 		return false;
 	if (there.exists)
 		return true;
-	json = bk_repository_get_json(transfer->from, key, SMALL_MAX, err);
+	json = bk_repository_get_json(transfer->from, key, SMALL_MAX,
+								  BK_SEAL_AUTHENTIC, err);
 	bk_json_free(json);
 	return json != NULL && copy_text(transfer, key, SMALL_MAX, err);
 }

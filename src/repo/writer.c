@@ -182,7 +182,8 @@ has_record(BkRepository *repo, const char *key, bool *exists, BkError *err)
 	*exists = stat.exists;
 	if (!stat.exists)
 		return true;
-	json = bk_repository_get_json(repo, key, RECORD_MAX_SIZE, err);
+	json = bk_repository_get_json(repo, key, RECORD_MAX_SIZE,
+								  BK_SEAL_INTACT, err);
 	bk_json_free(json);
 	return json != NULL;
 }

@@ -18,7 +18,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	BkError		err;
-	BkManifest *manifest = bk_manifest_parse((const char *) data, size, ID, &err);
+	BkManifest *manifest = bk_manifest_parse((const char *) data, size, ID, NULL,
+												  BK_SEAL_AUTHENTIC, &err);
 	BkJson	   *json;
 	char	   *text;
 
@@ -31,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	manifest = bk_manifest_new(json, &err);
 	if (manifest == NULL)
 		return 0;
-	text = bk_manifest_text(manifest, &err);
+	text = bk_manifest_text(manifest, NULL, &err);
 	if (text == NULL || strcmp(manifest->id, ID) != 0)
 	{
 		free(text);
@@ -39,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	bk_manifest_free(manifest);
-	manifest = bk_manifest_parse(text, strlen(text), ID, &err);
+	manifest = bk_manifest_parse(text, strlen(text), ID, NULL, BK_SEAL_AUTHENTIC, &err);
 	if (manifest == NULL && strcmp(err.sqlstate, BK_STATE_UNSUPPORTED) != 0)
 		abort();
 	bk_manifest_free(manifest);

@@ -17,6 +17,7 @@ static const struct
 	{"good", NULL, NULL},
 	{"good-hard-text", NULL, NULL},
 	{"good-unknown-member", NULL, NULL},
+	{"bad-recipients", "XX001", "invalid recipients"},
 	{"bad-no-seal", "XX001", "has no valid seal"},
 	{"bad-flipped", "XX001", "does not agree with its seal"},
 	{"bad-cut", "XX001", "manifest/" ID ".json"},
@@ -54,6 +55,52 @@ static const struct
 	{"bad-base-negative", "XX001", "invalid \"corrupt_pages\""},
 };
 
+/* What a reader with the repository key of the vectors, 00 01 02 … 1f, says. */
+static const struct
+{
+	const char *name;
+	const char *sqlstate;
+	const char *words;
+}			keyed_vectors[] = {
+	{"good-keyed", NULL, NULL},
+	{"good", "28000", "is not authenticated"},
+	{"bad-flipped", "XX001", "does not agree with its seal"},
+	{"bad-keyed-flipped", "XX001", "does not agree with its seal"},
+	{"bad-keyed-edited", "XX001", "is forged"},
+	{"bad-keyed-other-place", "XX001", "is forged"},
+	{"bad-keyed-retired", "28000", "with repository key 2645e24b7b1fc390, which is not among those given"},
+	{"bad-keyed-no-id", "XX001", "has no valid seal"},
+};
+
+/* And one who has none, or who believes everybody, in what is intact. */
+static const struct
+{
+	const char *name;
+	bool		with_key;
+	BkSealTrust trust;
+	const char *sqlstate;
+	const char *words;
+}			other_readers[] = {
+	{"good-keyed", false, BK_SEAL_AUTHENTIC, "28000", "with repository key c56b975fad23bbb4, which was not given"},
+	{"good-keyed", false, BK_SEAL_INTACT, NULL, NULL},
+	{"good", true, BK_SEAL_INTACT, NULL, NULL},
+	{"bad-keyed-retired", true, BK_SEAL_INTACT, NULL, NULL},
+	{"bad-keyed-flipped", true, BK_SEAL_INTACT, "XX001", "does not agree with its seal"},
+};
+
+static BkKeys *
+vector_keys(void)
+{
+	BkKeys	   *keys = calloc(1, sizeof(*keys));
+
+	assert_non_null(keys);
+	for (unsigned char i = 0; i < BK_KEYS_SECRET_SIZE; i++)
+		keys->secrets[0].secret[i] = i;
+	strcpy(keys->secrets[0].id, "c56b975fad23bbb4");
+	keys->secret_count = 1;
+	return keys;
+}
+
 static char *
 read_vector(const char *name, size_t *len)
 {
@@ -71,27 +118,80 @@ read_vector(const char *name, size_t *len)
 }
 
 static void
+check_vector(const char *name, const BkKeys *keys, BkSealTrust trust,
+			 const char *sqlstate, const char *words)
+{
+	BkError		err;
+	size_t		len;
+	char	   *text = read_vector(name, &len);
+	BkManifest *manifest = bk_manifest_parse(text, len, ID, keys, trust, &err);
+
+	if (sqlstate == NULL)
+		assert_good(manifest != NULL, &err);
+	else
+	{
+		if (manifest != NULL)
+			fail_msg("%s was taken for good", name);
+		assert_reason(&err, sqlstate, words);
+	}
+	bk_manifest_free(manifest);
+	free(text);
+}
+
+static void
 agrees_with_vectors(void **state)
 {
 	(void) state;
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
-	{
-		BkError		err;
-		size_t		len;
-		char	   *text = read_vector(vectors[i].name, &len);
-		BkManifest *manifest = bk_manifest_parse(text, len, ID, &err);
+		check_vector(vectors[i].name, NULL, BK_SEAL_AUTHENTIC,
+					 vectors[i].sqlstate, vectors[i].words);
+}
 
-		if (vectors[i].sqlstate == NULL)
-			assert_good(manifest != NULL, &err);
-		else
-		{
-			if (manifest != NULL)
-				fail_msg("%s was taken for good", vectors[i].name);
-			assert_reason(&err, vectors[i].sqlstate, vectors[i].words);
-		}
-		bk_manifest_free(manifest);
-		free(text);
-	}
+static void
+knows_its_authors(void **state)
+{
+	BkKeys	   *keys = vector_keys();
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(keyed_vectors) / sizeof(keyed_vectors[0]); i++)
+		check_vector(keyed_vectors[i].name, keys, BK_SEAL_AUTHENTIC,
+					 keyed_vectors[i].sqlstate, keyed_vectors[i].words);
+	for (size_t i = 0; i < sizeof(other_readers) / sizeof(other_readers[0]); i++)
+		check_vector(other_readers[i].name, other_readers[i].with_key ? keys : NULL,
+					 other_readers[i].trust, other_readers[i].sqlstate,
+					 other_readers[i].words);
+	free(keys);
+}
+
+/* After a rotation the new key comes first, and the old one is believed. */
+static void
+seals_with_its_first_key(void **state)
+{
+	BkKeys	   *keys = vector_keys();
+	BkError		err;
+	size_t		len;
+	char	   *text = read_vector("good-keyed", &len);
+	BkManifest *manifest;
+	char	   *again;
+
+	(void) state;
+	keys->secrets[1] = keys->secrets[0];
+	keys->secret_count = 2;
+	memset(keys->secrets[0].secret, 7, BK_KEYS_SECRET_SIZE);
+	strcpy(keys->secrets[0].id, "0123456789abcdef");
+	manifest = bk_manifest_parse(text, len, ID, keys, BK_SEAL_AUTHENTIC, &err);
+	assert_good(manifest != NULL, &err);
+	assert_int_equal(bk_json_length(manifest->recipients), 1);
+	again = bk_manifest_text(manifest, keys, &err);
+	assert_good(again != NULL, &err);
+	assert_non_null(strstr(again, "\"key\": \"0123456789abcdef\""));
+	bk_manifest_free(manifest);
+	manifest = bk_manifest_parse(again, strlen(again), ID, keys, BK_SEAL_AUTHENTIC, &err);
+	assert_good(manifest != NULL, &err);
+	bk_manifest_free(manifest);
+	free(again);
+	free(text);
+	free(keys);
 }
 
 static void
@@ -100,7 +200,7 @@ reads_its_members(void **state)
 	BkError		err;
 	size_t		len;
 	char	   *text = read_vector("good", &len);
-	BkManifest *manifest = bk_manifest_parse(text, len, ID, &err);
+	BkManifest *manifest = bk_manifest_parse(text, len, ID, NULL, BK_SEAL_AUTHENTIC, &err);
 
 	(void) state;
 	assert_good(manifest != NULL, &err);
@@ -121,15 +221,15 @@ writes_what_it_read(void **state)
 	BkError		err;
 	size_t		len;
 	char	   *text = read_vector("good-hard-text", &len);
-	BkManifest *manifest = bk_manifest_parse(text, len, ID, &err);
+	BkManifest *manifest = bk_manifest_parse(text, len, ID, NULL, BK_SEAL_AUTHENTIC, &err);
 	char	   *again;
 
 	(void) state;
 	assert_good(manifest != NULL, &err);
-	again = bk_manifest_text(manifest, &err);
+	again = bk_manifest_text(manifest, NULL, &err);
 	assert_good(again != NULL, &err);
 	bk_manifest_free(manifest);
-	manifest = bk_manifest_parse(again, strlen(again), ID, &err);
+	manifest = bk_manifest_parse(again, strlen(again), ID, NULL, BK_SEAL_AUTHENTIC, &err);
 	assert_good(manifest != NULL, &err);
 	assert_string_equal(manifest->database, "Gr\303\274\303\237e");
 	bk_manifest_free(manifest);
@@ -142,6 +242,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_vectors),
+		cmocka_unit_test(knows_its_authors),
+		cmocka_unit_test(seals_with_its_first_key),
 		cmocka_unit_test(reads_its_members),
 		cmocka_unit_test(writes_what_it_read),
 	};
