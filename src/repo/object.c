@@ -3,20 +3,22 @@
  *	  Write and read the streams of a backup.
  *
  * Writing, in the order in which the bytes pass:
- *	  queue and thread > cut into parts > codec > count > digest > storage
+ *	  queue and thread > cut into parts > chain > count > digest > storage
  * Reading:
- *	  storage > digest > count > codec > count and compare > join the parts
+ *	  storage > digest > count > chain > count and compare > join the parts
+ * The chain is codec and encryption (repo/chain.h).
  */
 #include "repo/object.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/digest.h"
 #include "filter/async.h"
-#include "filter/codec.h"
 #include "filter/count.h"
 #include "filter/hash.h"
+#include "repo/chain.h"
 #include "repo/layout.h"
 
 #define DEFAULT_PART_SIZE	((uint64_t) 32 * 1024 * 1024 * 1024)
@@ -45,7 +47,6 @@ typedef struct Joiner
 	BkRepository *repo;
 	const BkManifest *manifest;
 	const char *stream;
-	const BkCodec *codec;
 
 	BkReader   *part;			/* the chain of the open part, or NULL */
 	unsigned	number;			/* of the open part, from 1 */
@@ -62,6 +63,7 @@ static void cutter_close(BkWriter *writer);
 static bool is_wanted(const Cutter *cutter, BkError *err);
 static bool open_part(Cutter *cutter, BkError *err);
 static bool finish_part(Cutter *cutter, BkError *err);
+static void name_open_part(const Cutter *cutter, char name[BK_KEY_SIZE]);
 static bool append_object(BkJson *objects, const BkObject *object,
 						  BkError *err);
 
@@ -69,9 +71,13 @@ static bool joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 						BkError *err);
 static void joiner_close(BkReader *reader);
 static bool next_part(Joiner *joiner, bool *more, BkError *err);
+static bool belongs_to(const BkObject *object, const char *stream);
+static bool find_chain(const Joiner *joiner, const BkObject *object,
+					   BkChain *chain, BkError *err);
 static bool compare_part(const Joiner *joiner, BkError *err);
 static bool complain_plain(const Joiner *joiner, BkError *err);
 static bool name_part(const Joiner *joiner, BkError *err);
+static bool refuse_part(const Joiner *joiner, BkError *err);
 static bool compare_object(const BkManifest *manifest, const BkObject *object,
 						   uint64_t size, const char *sha256, BkError *err);
 static BkReader *stored_reader(BkRepository *repo, const BkManifest *manifest,
@@ -250,8 +256,7 @@ open_part(Cutter *cutter, BkError *err)
 	cutter->number++;
 	cutter->plain_size = 0;
 	cutter->size = 0;
-	bk_layout_part(name, cutter->spec.stream, cutter->number,
-				   cutter->codec.codec->suffix);
+	name_open_part(cutter, name);
 	bk_layout_object(key, cutter->spec.id, name);
 	if (!bk_storage_put(cutter->repo->storage, key, &below, err))
 		return false;
@@ -266,14 +271,14 @@ open_part(Cutter *cutter, BkError *err)
 		bk_writer_close(below);
 		return false;
 	}
-	below = chain;
-	/* The queue's thread is one; the codec may use what is left of "jobs". */
-	chain = cutter->codec.codec->compress(below, cutter->codec.level,
-										  cutter->spec.jobs - 1, err);
-	if (chain == NULL)
-		bk_writer_close(below);
-	cutter->part = chain;
-	return chain != NULL;
+	/*
+	 * The queue's thread is one; the codec may use what is left of "jobs". The
+	 * contents are what a server must read again by itself.
+	 */
+	cutter->part = bk_chain_writer(chain, &cutter->codec, cutter->spec.jobs - 1,
+								   cutter->repo->keys,
+								   strcmp(cutter->spec.stream, BK_STREAM_CONTENTS) == 0, err);
+	return cutter->part != NULL;
 }
 
 static bool
@@ -287,11 +292,20 @@ finish_part(Cutter *cutter, BkError *err)
 	cutter->part = NULL;
 	if (!ok)
 		return false;
-	bk_layout_part(name, cutter->spec.stream, cutter->number,
-				   cutter->codec.codec->suffix);
+	name_open_part(cutter, name);
 	object.size = cutter->size;
 	object.plain_size = cutter->plain_size;
 	return append_object(cutter->objects, &object, err);
+}
+
+static void
+name_open_part(const Cutter *cutter, char name[BK_KEY_SIZE])
+{
+	BkChain		chain = bk_chain_new(cutter->codec.codec, cutter->repo->keys);
+	char		suffix[BK_CHAIN_SUFFIX_SIZE];
+
+	bk_chain_suffix(&chain, suffix);
+	bk_layout_part(name, cutter->spec.stream, cutter->number, suffix);
 }
 
 static bool
@@ -345,8 +359,7 @@ next_part(Joiner *joiner, bool *more, BkError *err)
 {
 	const BkManifest *manifest = joiner->manifest;
 	const BkObject *object;
-	const char *suffix;
-	char		name[BK_KEY_SIZE];
+	BkChain		form;
 	BkReader   *below;
 	BkReader   *chain;
 
@@ -359,38 +372,52 @@ next_part(Joiner *joiner, bool *more, BkError *err)
 	if (joiner->number > 1)
 		joiner->index++;
 	while (joiner->index < manifest->object_count &&
-		   !bk_layout_is_part(manifest->objects[joiner->index].name,
-							  joiner->stream))
+		   !belongs_to(&manifest->objects[joiner->index], joiner->stream))
 		joiner->index++;
 	*more = joiner->index < manifest->object_count;
 	if (!*more)
 		return true;
 
 	object = &manifest->objects[joiner->index];
-	bk_layout_part(name, joiner->stream, joiner->number, "");
-	suffix = object->name + strlen(name);
-	if (strncmp(object->name, name, strlen(name)) != 0 ||
-		(joiner->codec = bk_codec_by_suffix(suffix)) == NULL)
-	{
-		bk_error(err, BK_STATE_CORRUPT,
-				 "the manifest lists object \"%s\" where part %u of \"%s\" should be",
-				 object->name, joiner->number, joiner->stream);
+	if (!find_chain(joiner, object, &form, err))
 		return false;
-	}
 	below = stored_reader(joiner->repo, manifest, object, &joiner->size,
 						  joiner->sha256, err);
 	if (below == NULL)
 		return false;
-	chain = joiner->codec->decompress(below, err);
-	if (chain != NULL)
-	{
-		below = chain;
-		chain = bk_count_reader(below, &joiner->plain_size, err);
-	}
+	below = bk_chain_reader(below, &form, joiner->repo->keys, err);
+	if (below == NULL)
+		return name_part(joiner, err);
+	chain = bk_count_reader(below, &joiner->plain_size, err);
 	if (chain == NULL)
 		bk_reader_close(below);
 	joiner->part = chain;
 	return chain != NULL;
+}
+
+/* RESTORE.txt is an object of its own, all else are parts. */
+static bool
+belongs_to(const BkObject *object, const char *stream)
+{
+	return strcmp(object->name, stream) == 0 || bk_layout_is_part(object->name, stream);
+}
+
+static bool
+find_chain(const Joiner *joiner, const BkObject *object, BkChain *chain,
+		   BkError *err)
+{
+	char		name[BK_KEY_SIZE];
+	size_t		len;
+
+	if (strcmp(object->name, joiner->stream) == 0)
+		return bk_chain_parse("", chain);
+	bk_layout_part(name, joiner->stream, joiner->number, "");
+	len = strlen(name);
+	return (strncmp(object->name, name, len) == 0 &&
+			bk_chain_parse(object->name + len, chain)) ||
+		bk_error(err, BK_STATE_CORRUPT,
+				 "the manifest lists object \"%s\" where part %u of \"%s\" should be",
+				 object->name, joiner->number, joiner->stream);
 }
 
 static bool
@@ -418,12 +445,14 @@ complain_plain(const Joiner *joiner, BkError *err)
 						   (unsigned long long) object->plain_size);
 }
 
-/* Codecs know no names: say of which object their complaint is. */
+/* Filters know no names: say of which object their complaint is. */
 static bool
 name_part(const Joiner *joiner, BkError *err)
 {
 	char		reason[sizeof(err->message)];
 
+	if (bk_error_is(err, BK_STATE_REFUSED) && joiner->manifest->recipients != NULL)
+		return refuse_part(joiner, err);
 	if (!bk_error_is(err, BK_STATE_CORRUPT))
 		return false;
 	memcpy(reason, err->message, sizeof(reason));
@@ -432,6 +461,22 @@ name_part(const Joiner *joiner, BkError *err)
 			 joiner->manifest->objects[joiner->index].name,
 			 joiner->manifest->id);
 	return bk_error_detail(err, "It cannot be decoded: %s.", reason);
+}
+
+static bool
+refuse_part(const Joiner *joiner, BkError *err)
+{
+	const BkManifest *manifest = joiner->manifest;
+	char		what[512];
+	char		reason[sizeof(err->detail)];
+
+	snprintf(what, sizeof(what), "object \"%s\" of backup \"%s\"",
+			 manifest->objects[joiner->index].name, manifest->id);
+	bk_chain_refused(what, err);
+	memcpy(reason, err->detail, sizeof(reason));
+	return bk_error_detail(err, "%.1000s The backup is encrypted to %s%s.", reason,
+						   bk_json_string(bk_json_at(manifest->recipients, 0), "?"),
+						   bk_json_length(manifest->recipients) > 1 ? " and others" : "");
 }
 
 static bool

@@ -1,10 +1,10 @@
 /*
  * object.h
- *	  Streams of a backup as stored objects: the one place where a filter
- *	  chain is built.
+ *	  Streams of a backup as stored objects.
  *
  * A stream is cut into parts of bounded size. Each part is one object, a
- * complete frame of its codec; the decoded parts concatenate to the stream.
+ * complete frame of its codec, and a complete age file where it is encrypted;
+ * the decoded parts concatenate to the stream.
  */
 #ifndef BK_REPO_OBJECT_H
 #define BK_REPO_OBJECT_H
@@ -30,10 +30,10 @@ typedef struct BkObjectSpec
 } BkObjectSpec;
 
 /*
- * A writer that compresses, in a thread of its own, and stores. Every part
- * that is complete and durable is appended to "objects" in the manifest's
- * form; look at it only after finish. The strings of spec and the array stay
- * the caller's and must live until close.
+ * A writer that compresses and encrypts, in a thread of its own, and stores.
+ * Every part that is complete and durable is appended to "objects" in the
+ * manifest's form; look at it only after finish. The strings of spec and the
+ * array stay the caller's and must live until close.
  */
 extern BkWriter *bk_object_writer(BkRepository *repo, const BkObjectSpec *spec,
 								  BkJson *objects, BkError *err);
@@ -44,15 +44,19 @@ extern bool bk_object_put_text(BkRepository *repo, const char *id,
 							   BkJson *objects, BkError *err);
 
 /*
- * A reader of a stream's plain bytes. Sizes and digests of the stored bytes
- * and sizes of the plain bytes are compared with the manifest before the end
- * is reported (XX001). Manifest and name must outlive it. No such stream: 42704.
+ * A reader of the plain bytes of a stream, or of an object outside any. Sizes
+ * and digests of the stored bytes and sizes of the plain bytes are compared
+ * with the manifest before the end is reported (XX001). Manifest and name must
+ * outlive it. No such stream: 42704; no private key that opens it: 28000.
  */
 extern BkReader *bk_object_reader(BkRepository *repo,
 								  const BkManifest *manifest,
 								  const char *stream, BkError *err);
 
-/* Read one object's stored bytes and compare them with the manifest (XX001). */
+/*
+ * Read one object's stored bytes and compare them with the manifest (XX001).
+ * It takes no private key.
+ */
 extern bool bk_object_check(BkRepository *repo, const BkManifest *manifest,
 							const BkObject *object, const BkHost *host,
 							BkError *err);
