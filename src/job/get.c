@@ -75,6 +75,7 @@ static Answer prove_absence(Get *get, BkRepository *repo, BkError *err);
 static bool require_cluster(const Get *get, BkRepository *repo, BkError *err);
 static bool has_later(const Get *get, BkRepository *repo, bool *later,
 					  BkError *err);
+static bool has_histories(const Get *get, const BkWalMap *map, BkError *err);
 static bool goes_on(const BkTimeline *timeline, const BkWalName *name,
 					uint32_t segment_size, BkError *gap);
 static bool has_timeline(const Get *get, BkRepository *repo, bool *there,
@@ -390,15 +391,35 @@ static bool
 has_later(const Get *get, BkRepository *repo, bool *later, BkError *err)
 {
 	BkWalMap   *map = bk_wal_map_read(repo, get->system_identifier, 0, err);
+	bool		ok;
 
 	*later = false;
 	if (map == NULL)
 		return false;
 	for (size_t i = 0; i < map->count && !*later; i++)
 		*later = goes_on(&map->timelines[i], &get->name, map->segment_size, err);
+	ok = *later || has_histories(get, map, err);
 	bk_wal_map_free(map);
 	if (*later)
 		bk_error_hint(err, "If a server still has the file in pg_wal, archive it from there with \"pg_backup_ext archive-push\". To recover up to the gap only, set recovery_target_lsn to a position before it.");
+	return ok;
+}
+
+/* A later timeline that nobody can tell the origin of proves nothing. */
+static bool
+has_histories(const Get *get, const BkWalMap *map, BkError *err)
+{
+	for (size_t i = 0; i < map->count; i++)
+	{
+		const BkTimeline *timeline = &map->timelines[i];
+
+		if (timeline->id <= get->name.timeline || timeline->history_problem == NULL)
+			continue;
+		bk_error(err, BK_STATE_CORRUPT, "it is not known whether \"%s\" is the end of the archive",
+				 get->name.text);
+		return bk_error_detail(err, "The history of timeline %u cannot be used: %.1000s.",
+							   timeline->id, timeline->history_problem);
+	}
 	return true;
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DIGEST_DIGITS	(BK_DIGEST_HEX_SIZE - 1)
+
 void
 bk_layout_cluster(char *key, const char *system_identifier)
 {
@@ -143,6 +145,31 @@ bk_layout_wal(char *key, const char *system_identifier, const BkWalName *name,
 	bk_layout_wal_folder(key, system_identifier, name);
 	len = strlen(key);
 	snprintf(key + len, BK_KEY_SIZE - len, "/%s-%s%s", name->text, digest, suffix);
+}
+
+bool
+bk_layout_wal_parse(const char *key, BkWalKey *parts)
+{
+	const char *cluster = strchr(key, '/');
+	const char *slash = strrchr(key, '/');
+	const char *dash = slash == NULL ? NULL : strchr(slash, '-');
+	size_t		cluster_len = cluster == NULL ? 0 : strcspn(cluster + 1, "/");
+	char		text[BK_WAL_NAME_SIZE];
+	BkError		ignored;
+
+	if (dash == NULL || cluster_len >= sizeof(parts->cluster) ||
+		(size_t) (dash - slash) > sizeof(text) || strlen(key) >= BK_KEY_SIZE ||
+		strspn(dash + 1, "0123456789abcdef") != DIGEST_DIGITS)
+		return false;
+	memcpy(parts->cluster, cluster + 1, cluster_len);
+	parts->cluster[cluster_len] = '\0';
+	memcpy(text, slash + 1, (size_t) (dash - slash) - 1);
+	text[dash - slash - 1] = '\0';
+	memcpy(parts->digest, dash + 1, DIGEST_DIGITS);
+	parts->digest[DIGEST_DIGITS] = '\0';
+	parts->suffix = dash + 1 + DIGEST_DIGITS;
+	return (*parts->suffix == '\0' || *parts->suffix == '.') &&
+		bk_wal_name_parse(text, &parts->name, &ignored);
 }
 
 bool

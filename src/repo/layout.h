@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/digest.h"
 #include "core/walname.h"
 #include "repo/label.h"
 
@@ -87,6 +88,16 @@ extern void bk_layout_wal_folder(char *key, const char *system_identifier,
 extern void bk_layout_wal(char *key, const char *system_identifier,
 						  const BkWalName *name, const char *digest,
 						  const char *suffix);
+
+/* Its key taken apart; false if that is another key. */
+typedef struct BkWalKey
+{
+	char		cluster[BK_LAYOUT_CLUSTER_SIZE];
+	BkWalName	name;
+	char		digest[BK_DIGEST_HEX_SIZE];
+	const char *suffix;			/* in the key */
+} BkWalKey;
+extern bool bk_layout_wal_parse(const char *key, BkWalKey *parts);
 
 /*
  * A system identifier is a number: an error (22023) if it is not, since

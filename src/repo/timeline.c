@@ -3,7 +3,8 @@
  *	  Read the map of a cluster's WAL.
  *
  * One listing tells names and sizes. Of the content only the histories are
- * read, and the first page of one segment for the size of all.
+ * read, and the first page of one segment for the size of all; where only the
+ * owner can read that, the manifest of a base backup tells.
  */
 #include "repo/timeline.h"
 
@@ -18,9 +19,13 @@
 /* Where there is no segment the size does not matter: PostgreSQL's default. */
 #define DEFAULT_SEGMENT		(16 * 1024 * 1024)
 
+#define BASE_NAME		"base"
+
 typedef struct SizeSearch
 {
 	BkRepository *repo;
+	const char *system_identifier;
+	bool		closed;			/* we cannot open the segments */
 	uint32_t	size;			/* 0: not found yet */
 } SizeSearch;
 
@@ -28,6 +33,7 @@ static bool find_segment_size(BkRepository *repo, const char *system_identifier,
 							  uint32_t *size, BkError *err);
 static bool read_segment_size(void *arg, const BkWalName *name,
 							  const BkWalFound *found, BkError *err);
+static bool read_base_size(void *arg, const char *id, BkError *err);
 static bool read_start(BkRepository *repo, const BkWalFound *found,
 					   char *header, size_t len, BkError *err);
 static bool add_visited(void *arg, const BkWalName *name,
@@ -223,10 +229,12 @@ static bool
 find_segment_size(BkRepository *repo, const char *system_identifier,
 				  uint32_t *size, BkError *err)
 {
-	SizeSearch	search = {.repo = repo};
+	SizeSearch	search = {.repo = repo, .system_identifier = system_identifier};
 	bool		walked = bk_wal_walk(repo, system_identifier, 0,
 									 read_segment_size, &search, err);
 
+	if (search.closed)
+		walked = bk_repository_walk(repo, read_base_size, &search, err);
 	*size = search.size == 0 ? DEFAULT_SEGMENT : search.size;
 	return walked || search.size != 0;
 }
@@ -243,13 +251,37 @@ read_segment_size(void *arg, const BkWalName *name, const BkWalFound *found,
 	if (name->kind != BK_WAL_SEGMENT)
 		return true;
 	if (!read_start(search->repo, found, header, sizeof(header), err))
+	{
+		search->closed = bk_error_is(err, BK_STATE_REFUSED);
 		return bk_error_is(err, BK_STATE_CORRUPT) ||
 			bk_error_is(err, BK_STATE_MISSING_FILE);
+	}
 	memcpy(&size, header + SEGMENT_SIZE_AT, sizeof(size));
 	if (!bk_wal_segment_size_valid(size))
 		return true;
 	search->size = size;
 	return false;
+}
+
+/* The same of a base backup. One that cannot be read tells nothing. */
+static bool
+read_base_size(void *arg, const char *id, BkError *err)
+{
+	SizeSearch *search = arg;
+	char		name[64];
+	BkManifest *manifest;
+	BkError		ignored;
+
+	bk_label_name(id, name);
+	if (strcmp(name, BASE_NAME) != 0)
+		return true;
+	manifest = bk_repository_manifest(search->repo, id, &ignored);
+	if (manifest != NULL && manifest->is_base &&
+		strcmp(manifest->system_identifier, search->system_identifier) == 0)
+		search->size = manifest->physical.wal_segment_size;
+	bk_manifest_free(manifest);
+	return search->size == 0 ||
+		bk_error(err, BK_STATE_CANCELED, "found what was looked for");
 }
 
 static bool
@@ -317,6 +349,7 @@ read_history(BkRepository *repo, const char *system_identifier, BkWalMap *map,
 	if (ok)
 		ok = bk_wal_map_add_history(map, timeline->id, data, len, err);
 	else if (bk_error_is(err, BK_STATE_CORRUPT) ||
+			 bk_error_is(err, BK_STATE_REFUSED) ||
 			 bk_error_is(err, BK_STATE_DUP_KEY) ||
 			 bk_error_is(err, BK_STATE_UNSUPPORTED) ||
 			 bk_error_is(err, BK_STATE_TOO_LARGE))

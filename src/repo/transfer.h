@@ -52,7 +52,8 @@ extern bool bk_transfer_small(const BkTransfer *transfer, const char *folder,
 
 /*
  * A file of WAL, as it was found in the first repository. It is read to its
- * end and its digest checked before it is copied. Errors: it is damaged
+ * end and its digest checked before it is copied, unless it takes the owner's
+ * key to read it. Errors: it is damaged
  * (XX001), the other repository has other content under its name (23505).
  */
 extern bool bk_transfer_wal(const BkTransfer *transfer,

@@ -7,11 +7,11 @@
  * and each looks again after it has written: whoever looks last sees both.
  *
  * Writing, in the order in which the bytes pass:
- *	  digest > codec > memory, and from there at once > storage
+ *	  digest > chain > memory, and from there at once > storage
  * Files that are too large for that are read twice:
- *	  digest; then digest and compare > codec > storage
- * Reading:
- *	  storage > codec > digest and compare
+ *	  digest; then digest and compare > chain > storage
+ * The chain is codec and encryption (repo/chain.h), the digest that of
+ * repo/waldigest.h.
  */
 #include "repo/wal.h"
 
@@ -20,28 +20,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "filter/codec.h"
+#include "repo/chain.h"
+#include "repo/waldigest.h"
+#include "repo/walread.h"
 
 #define MEMORY_MAX		((uint64_t) 64 * 1024 * 1024)
-#define DIGEST_DIGITS	(BK_DIGEST_HEX_SIZE - 1)
 
-/* A reading of a source. */
+/* A file to store. */
+typedef struct Task
+{
+	BkRepository *repo;
+	const char *cluster;
+	const BkWalName *name;
+	const BkWalSource *source;
+	BkCodecSpec codec;
+} Task;
+
+/* A reading of the source. */
 typedef struct Pass
 {
-	const BkWalSource *source;
-	BkDigest   *digest;			/* of what was read */
+	BkWalDigest *digest;		/* of what is read */
 	BkWriter   *writer;			/* NULL: only the digest is wanted */
-	char		hex[BK_DIGEST_HEX_SIZE];	/* at the end */
 } Pass;
-
-/* Checks the plain bytes of a WAL file against the digest in its name. */
-typedef struct WalReader
-{
-	BkReader	base;
-	BkReader   *below;			/* gives plain bytes */
-	BkDigest   *digest;
-	BkWalFound	found;
-} WalReader;
 
 typedef struct WalWalk
 {
@@ -54,33 +54,24 @@ static bool add_found(void *arg, const char *key, const BkObjectStat *stat,
 					  BkError *err);
 static bool visit_found(void *arg, const char *key, const BkObjectStat *stat,
 						BkError *err);
-static bool split_key(const char *key, BkWalName *name, char *digest,
-					  const char **suffix);
+static bool recognise(const Task *task, const BkWalFound *found,
+					  BkError *err);
 static bool require_agreement(const BkWalName *name, const BkWalFound *found,
-							  const char *digest, BkError *err);
-static bool conflict(const char *name, const char *key, const char *other,
-					 BkError *err);
-static bool confirm(BkRepository *repo, const BkWalFound *found,
-					const BkWalSource *source, BkError *err);
-static bool store(BkRepository *repo, const char *system_identifier,
-				  const BkWalName *name, const BkWalSource *source,
-				  const BkCodecSpec *codec, char *digest, BkError *err);
-static bool compress(const BkCodecSpec *codec, BkWriter *below, Pass *pass,
-					 const char *digest, BkError *err);
-static bool run_pass(Pass *pass, BkError *err);
-static bool run_pieces(Pass *pass, BkError *err);
+							  const BkWalDigest *digest, BkError *err);
+static bool confirm(const Task *task, const BkWalFound *found, BkError *err);
+static bool store(const Task *task, BkWalFound *found, BkError *err);
+static bool store_packed(const Task *task, BkWalDigest *digest,
+						 BkError *err);
+static bool store_stream(const Task *task, BkWalDigest *digest,
+						 BkError *err);
+static bool pack(const Task *task, BkWriter *below, BkWalDigest *digest,
+				 const char *expected, BkError *err);
+static void make_key(const Task *task, const BkWalDigest *digest,
+					 char key[BK_KEY_SIZE]);
+static BkWalDigest *new_digest(const Task *task, bool all, BkError *err);
+static bool run_pass(const Task *task, Pass *pass, BkError *err);
 static bool read_piece(const BkWalSource *source, uint64_t at, void *buf,
 					   size_t len, BkError *err);
-static bool wal_read(BkReader *reader, void *buf, size_t len, size_t *got,
-					 BkError *err);
-static void wal_close(BkReader *reader);
-static bool damaged(const BkWalFound *found, const char *reason,
-					BkError *err);
-
-static const BkReaderOps wal_reader_ops = {
-	.read = wal_read,
-	.close = wal_close,
-};
 
 BkWalSource
 bk_wal_memory(const void *data, size_t size)
@@ -112,72 +103,28 @@ bk_wal_put(BkRepository *repo, const char *system_identifier,
 		   const BkWalName *name, const BkWalSource *source,
 		   const char *codec, BkWalFound *found, bool *fresh, BkError *err)
 {
-	char		digest[BK_DIGEST_HEX_SIZE];
-	Pass		pass = {.source = source};
-	BkCodecSpec spec;
+	Task		task = {
+		.repo = repo,
+		.cluster = system_identifier,
+		.name = name,
+		.source = source,
+	};
 
 	*fresh = false;
 	/* Look whether the name is free, or has this content already. */
-	if (!bk_codec_parse(codec, &spec, err) ||
+	if (!bk_codec_parse(codec, &task.codec, err) ||
 		!bk_wal_find(repo, system_identifier, name, found, err))
 		return false;
 	if (found->state != BK_WAL_MISSING)
-		return run_pass(&pass, err) &&
-			require_agreement(name, found, pass.hex, err) &&
-			confirm(repo, found, source, err);
+		return recognise(&task, found, err) && confirm(&task, found, err);
 
 	/* Store, and look again: somebody else may have done so, too. */
 	*fresh = true;
-	if (!store(repo, system_identifier, name, source, &spec, digest, err) ||
-		!bk_wal_find(repo, system_identifier, name, found, err) ||
-		!require_agreement(name, found, digest, err))
+	if (!store(&task, found, err))
 		return false;
 	return found->state == BK_WAL_STORED ||
 		bk_error(err, BK_STATE_IN_USE, "WAL file \"%s\" was removed from the repository while it was stored",
 				 name->text);
-}
-
-BkReader *
-bk_wal_reader(BkRepository *repo, const BkWalFound *found, BkError *err)
-{
-	WalReader  *self;
-	BkWalName	name;
-	char		digest[BK_DIGEST_HEX_SIZE];
-	const char *suffix;
-	const BkCodec *codec;
-	BkReader   *below;
-
-	if (found->state == BK_WAL_CONFLICT && split_key(found->key, &name, digest, &suffix))
-	{
-		conflict(name.text, found->key, found->other_key, err);
-		return NULL;
-	}
-	if (!split_key(found->key, &name, digest, &suffix) ||
-		(codec = bk_codec_by_suffix(suffix)) == NULL)
-	{
-		bk_error(err, BK_STATE_UNSUPPORTED, "\"%s\" has a compression that this program does not know",
-				 found->key);
-		bk_error_hint(err, "Install a newer version of this program.");
-		return NULL;
-	}
-	self = calloc(1, sizeof(*self));
-	if (self == NULL)
-	{
-		bk_error_memory(err);
-		return NULL;
-	}
-	self->base.ops = &wal_reader_ops;
-	self->found = *found;
-	if ((self->digest = bk_digest_new(err)) != NULL &&
-		bk_storage_get(repo->storage, found->key, &below, err))
-	{
-		self->below = codec->decompress(below, err);
-		if (self->below != NULL)
-			return &self->base;
-		bk_reader_close(below);
-	}
-	wal_close(&self->base);
-	return NULL;
 }
 
 bool
@@ -206,22 +153,20 @@ static bool
 add_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 {
 	BkWalFound *found = arg;
-	BkWalName	name;
-	char		digest[BK_DIGEST_HEX_SIZE];
-	const char *suffix;
+	BkWalKey	parts;
 
 	(void) err;
-	if (!split_key(key, &name, digest, &suffix))
+	if (!bk_layout_wal_parse(key, &parts))
 		return true;
 	if (found->state == BK_WAL_MISSING)
 	{
 		found->state = BK_WAL_STORED;
 		memcpy(found->key, key, strlen(key) + 1);
-		memcpy(found->digest, digest, sizeof(digest));
+		memcpy(found->digest, parts.digest, sizeof(parts.digest));
 		found->size = stat->size;
 		found->modified = stat->modified;
 	}
-	else if (found->state == BK_WAL_STORED && strcmp(found->digest, digest) != 0)
+	else if (found->state == BK_WAL_STORED && strcmp(found->digest, parts.digest) != 0)
 	{
 		found->state = BK_WAL_CONFLICT;
 		memcpy(found->other_key, key, strlen(key) + 1);
@@ -238,74 +183,55 @@ visit_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 		.size = stat->size,
 		.modified = stat->modified,
 	};
-	BkWalName	name;
-	const char *suffix;
+	BkWalKey	parts;
 
-	if (!split_key(key, &name, found.digest, &suffix))
+	if (!bk_layout_wal_parse(key, &parts))
 		return true;
+	memcpy(found.digest, parts.digest, sizeof(parts.digest));
 	memcpy(found.key, key, strlen(key) + 1);
-	return walk->visit(walk->arg, &name, &found, err);
+	return walk->visit(walk->arg, &parts.name, &found, err);
 }
 
-/* Take a key apart, .../<name>-<digest><suffix>; false if it is another. */
+/* Is what was found the content of the source, by whichever key and codec? */
 static bool
-split_key(const char *key, BkWalName *name, char *digest, const char **suffix)
+recognise(const Task *task, const BkWalFound *found, BkError *err)
 {
-	const char *slash = strrchr(key, '/');
-	const char *base = slash == NULL ? key : slash + 1;
-	const char *dash = strchr(base, '-');
-	char		text[BK_WAL_NAME_SIZE];
-	BkError		ignored;
+	Pass		pass = {.digest = new_digest(task, true, err)};
+	bool		ok = pass.digest != NULL && run_pass(task, &pass, err) &&
+		require_agreement(task->name, found, pass.digest, err);
 
-	if (dash == NULL || (size_t) (dash - base) >= sizeof(text) ||
-		strlen(key) >= BK_KEY_SIZE ||
-		strspn(dash + 1, "0123456789abcdef") != DIGEST_DIGITS)
-		return false;
-	memcpy(text, base, (size_t) (dash - base));
-	text[dash - base] = '\0';
-	memcpy(digest, dash + 1, DIGEST_DIGITS);
-	digest[DIGEST_DIGITS] = '\0';
-	*suffix = dash + 1 + DIGEST_DIGITS;
-	return (**suffix == '\0' || **suffix == '.') &&
-		bk_wal_name_parse(text, name, &ignored);
+	bk_wal_digest_free(pass.digest);
+	return ok;
 }
 
-/* What is there must have this digest and no other. */
+/* What is there must have one of these digests and no other. */
 static bool
 require_agreement(const BkWalName *name, const BkWalFound *found,
-				  const char *digest, BkError *err)
+				  const BkWalDigest *digest, BkError *err)
 {
 	if (found->state == BK_WAL_CONFLICT)
-		return conflict(name->text, found->key, found->other_key, err);
-	if (found->state == BK_WAL_MISSING || strcmp(found->digest, digest) == 0)
+		return bk_wal_conflict(name, found, err);
+	if (found->state == BK_WAL_MISSING ||
+		bk_wal_digest_match(digest, found->digest) != BK_WAL_OTHER)
 		return true;
 	bk_error(err, BK_STATE_DUP_KEY,
 			 "WAL file \"%s\" is in the repository with other content", name->text);
-	bk_error_detail(err, "The SHA-256 of the file is %s; the repository has \"%s\".",
-					digest, found->key);
-	return bk_error_hint(err, "Two servers with the same history write into this repository. Find out which one is right, and stop the other. To look at what is stored: pg_backup_ext archive-get %s FILE",
+	bk_error_detail(err, "The digest of the file is %s; the repository has \"%s\".",
+					bk_wal_digest_text(digest), found->key);
+	return bk_error_hint(err, "Two servers with the same history write into this repository, or it was written with a repository key that is not in the key file any more. Find out which one is right, and stop the other. To look at what is stored: pg_backup_ext archive-get %s FILE",
 						 name->text);
-}
-
-static bool
-conflict(const char *name, const char *key, const char *other, BkError *err)
-{
-	bk_error(err, BK_STATE_DUP_KEY,
-			 "WAL file \"%s\" is in the repository with two contents", name);
-	bk_error_detail(err, "There are \"%s\" and \"%s\".", key, other);
-	return bk_error_hint(err, "Find out which of them belongs to this history, and take the other one out of the repository. All conflicts are shown by: pg_backup_ext wal");
 }
 
 /*
  * The content is there already. Before it is acknowledged, and the server's
  * own copy goes, it is read once, and made durable: its writer may have died
- * before that.
+ * before that. A server that encrypts to others only cannot read it; but the
+ * store did, before the object had its name.
  */
 static bool
-confirm(BkRepository *repo, const BkWalFound *found,
-		const BkWalSource *source, BkError *err)
+confirm(const Task *task, const BkWalFound *found, BkError *err)
 {
-	BkReader   *reader = bk_wal_reader(repo, found, err);
+	BkReader   *reader = bk_wal_open(task->repo, found, true, err);
 	char	   *buf = malloc(BK_STREAM_BUFFER);
 	size_t		got = 1;
 	bool		ok = reader != NULL;
@@ -315,89 +241,124 @@ confirm(BkRepository *repo, const BkWalFound *found,
 	while (ok && got > 0)
 	{
 		ok = bk_read(reader, buf, BK_STREAM_BUFFER, &got, err) &&
-			source->tick(source->arg, got, err);
+			task->source->tick(task->source->arg, got, err);
 	}
 	bk_reader_close(reader);
 	free(buf);
-	return ok && bk_storage_sync(repo->storage, found->key, err);
+	if (!ok && bk_error_is(err, BK_STATE_REFUSED))
+		ok = found->size > 0 || bk_wal_damaged(found, "it is empty", err);
+	return ok && bk_storage_sync(task->repo->storage, found->key, err);
 }
 
-/* *digest is the content's, as it was stored. */
+/* Store the file, and see in *found what is there then. */
 static bool
-store(BkRepository *repo, const char *system_identifier,
-	  const BkWalName *name, const BkWalSource *source,
-	  const BkCodecSpec *codec, char *digest, BkError *err)
+store(const Task *task, BkWalFound *found, BkError *err)
 {
-	bool		small = source->size <= MEMORY_MAX;
-	Pass		pass = {.source = source};
+	BkWalDigest *digest = new_digest(task, false, err);
+	bool		small = task->source->size <= MEMORY_MAX;
+	bool		ok;
+
+	ok = digest != NULL &&
+		(small ? store_packed : store_stream) (task, digest, err) &&
+		bk_wal_find(task->repo, task->cluster, task->name, found, err) &&
+		require_agreement(task->name, found, digest, err);
+	bk_wal_digest_free(digest);
+	return ok;
+}
+
+/* What the key is called is known after a reading; so is the object, then. */
+static bool
+store_packed(const Task *task, BkWalDigest *digest, BkError *err)
+{
 	char		key[BK_KEY_SIZE];
-	BkWriter   *below = NULL;
+	BkWriter   *below;
 	BkBuf		packed;
 	bool		ok;
 
-	/* What the key is called is known after a first reading. */
 	bk_buf_init(&packed);
-	if (small)
+	below = bk_memory_writer(&packed, err);
+	ok = below != NULL && pack(task, below, digest, NULL, err);
+	if (ok)
 	{
-		below = bk_memory_writer(&packed, err);
-		ok = below != NULL && compress(codec, below, &pass, NULL, err);
+		make_key(task, digest, key);
+		ok = bk_storage_store(task->repo->storage, key, packed.data, packed.len, true, err);
 	}
-	else
-		ok = run_pass(&pass, err);
-	memcpy(digest, pass.hex, sizeof(pass.hex));
-	bk_layout_wal(key, system_identifier, name, digest, codec->codec->suffix);
-	if (ok && small)
-		ok = bk_storage_store(repo->storage, key, packed.data, packed.len, true, err);
-	else if (ok)
-		ok = bk_storage_put(repo->storage, key, &below, err) &&
-			compress(codec, below, &pass, digest, err);
 	bk_buf_free(&packed);
 	return ok;
 }
 
+/* A first reading for the key, and a second one for the object. */
+static bool
+store_stream(const Task *task, BkWalDigest *digest, BkError *err)
+{
+	Pass		first = {.digest = digest};
+	BkWalDigest *again = NULL;
+	BkWriter   *below;
+	char		key[BK_KEY_SIZE];
+	bool		ok;
+
+	ok = run_pass(task, &first, err) && (again = new_digest(task, false, err)) != NULL;
+	if (ok)
+	{
+		make_key(task, digest, key);
+		ok = bk_storage_put(task->repo->storage, key, &below, err) &&
+			pack(task, below, again, bk_wal_digest_text(digest), err);
+	}
+	bk_wal_digest_free(again);
+	return ok;
+}
+
 /*
- * Read the source through the codec into a writer, and close that. If there is
- * a digest, the content must have it still.
+ * Read the source through digest and chain into a writer, and close that. If
+ * there is an expected digest, the content must have it still.
  */
 static bool
-compress(const BkCodecSpec *codec, BkWriter *below, Pass *pass,
-		 const char *digest, BkError *err)
+pack(const Task *task, BkWriter *below, BkWalDigest *digest,
+	 const char *expected, BkError *err)
 {
+	/* What a server needs of its own archive, to know the ways through it. */
+	bool		for_server = task->name->kind == BK_WAL_HISTORY ||
+		task->name->kind == BK_WAL_BACKUP;
+	Pass		pass = {.digest = digest};
 	bool		ok;
 
-	pass->writer = codec->codec->compress(below, codec->level, 0, err);
-	if (pass->writer == NULL)
-	{
-		bk_writer_close(below);
+	pass.writer = bk_chain_writer(below, &task->codec, 0, task->repo->keys,
+								  for_server, err);
+	if (pass.writer == NULL)
 		return false;
-	}
-	ok = run_pass(pass, err);
-	if (ok && digest != NULL && strcmp(digest, pass->hex) != 0)
+	ok = run_pass(task, &pass, err);
+	if (ok && expected != NULL && strcmp(expected, bk_wal_digest_text(digest)) != 0)
 		ok = bk_error(err, BK_STATE_WRONG_STATE,
 					  "the file changed while it was archived");
-	ok = ok && bk_finish(pass->writer, err);
-	bk_writer_close(pass->writer);
+	ok = ok && bk_finish(pass.writer, err);
+	bk_writer_close(pass.writer);
 	return ok;
 }
 
-/* Read the source once. */
-static bool
-run_pass(Pass *pass, BkError *err)
+static void
+make_key(const Task *task, const BkWalDigest *digest, char key[BK_KEY_SIZE])
 {
-	bool		ok;
+	BkChain		chain = bk_chain_new(task->codec.codec, task->repo->keys);
+	char		suffix[BK_CHAIN_SUFFIX_SIZE];
 
-	pass->digest = bk_digest_new(err);
-	ok = pass->digest != NULL && run_pieces(pass, err) &&
-		bk_digest_final_hex(pass->digest, pass->hex, err);
-	bk_digest_free(pass->digest);
-	return ok;
+	bk_chain_suffix(&chain, suffix);
+	bk_layout_wal(key, task->cluster, task->name, bk_wal_digest_text(digest), suffix);
 }
 
-/* Piece by piece, so that each is still in the processor's cache. */
-static bool
-run_pieces(Pass *pass, BkError *err)
+static BkWalDigest *
+new_digest(const Task *task, bool all, BkError *err)
 {
-	const BkWalSource *source = pass->source;
+	return bk_wal_digest_new(task->repo->keys, task->cluster, task->name, all, err);
+}
+
+/*
+ * Read the source once, piece by piece, so that each is still in the
+ * processor's cache.
+ */
+static bool
+run_pass(const Task *task, Pass *pass, BkError *err)
+{
+	const BkWalSource *source = task->source;
 	char	   *buf = source->data == NULL ? malloc(BK_STREAM_BUFFER) : NULL;
 	uint64_t	at = 0;
 	bool		ok = source->data != NULL || buf != NULL || bk_error_memory(err);
@@ -412,13 +373,13 @@ run_pieces(Pass *pass, BkError *err)
 			piece = (const char *) source->data + at;
 		else
 			ok = read_piece(source, at, buf, len, err);
-		ok = ok && bk_digest_update(pass->digest, piece, len, err) &&
+		ok = ok && bk_wal_digest_update(pass->digest, piece, len, err) &&
 			(pass->writer == NULL || bk_write(pass->writer, piece, len, err)) &&
 			source->tick(source->arg, len, err);
 		at += len;
 	}
 	free(buf);
-	return ok;
+	return ok && bk_wal_digest_final(pass->digest, err);
 }
 
 static bool
@@ -440,44 +401,4 @@ read_piece(const BkWalSource *source, uint64_t at, void *buf, size_t len,
 		done += got > 0 ? (size_t) got : 0;
 	}
 	return true;
-}
-
-static bool
-wal_read(BkReader *reader, void *buf, size_t len, size_t *got, BkError *err)
-{
-	WalReader  *self = (WalReader *) reader;
-	char		hex[BK_DIGEST_HEX_SIZE];
-
-	if (!bk_read(self->below, buf, len, got, err))
-	{
-		char		reason[sizeof(err->message)];
-
-		if (!bk_error_is(err, BK_STATE_CORRUPT))
-			return false;
-		memcpy(reason, err->message, sizeof(reason));
-		return damaged(&self->found, reason, err);
-	}
-	if (*got > 0)
-		return bk_digest_update(self->digest, buf, *got, err);
-	if (!bk_digest_final_hex(self->digest, hex, err))
-		return false;
-	return strcmp(hex, self->found.digest) == 0 ||
-		damaged(&self->found, "its content has another SHA-256 than its name says", err);
-}
-
-static void
-wal_close(BkReader *reader)
-{
-	WalReader  *self = (WalReader *) reader;
-
-	bk_reader_close(self->below);
-	bk_digest_free(self->digest);
-	free(self);
-}
-
-static bool
-damaged(const BkWalFound *found, const char *reason, BkError *err)
-{
-	bk_error(err, BK_STATE_CORRUPT, "object \"%s\" is damaged", found->key);
-	return bk_error_detail(err, "It cannot be used: %s.", reason);
 }

@@ -2,10 +2,10 @@
  * wal.h
  *	  The archived WAL of a repository.
  *
- * An object's name is that of the WAL file and the SHA-256 of its plain
- * bytes, so "the same content" is told by a listing. Another codec of the
- * same digest is the same content; two digests of one name are a conflict,
- * which nobody acknowledges and nobody is served (FORMAT.md, "WAL").
+ * An object's name is that of the WAL file and a digest of its plain bytes
+ * (repo/waldigest.h), so "the same content" is told by a listing. Another codec
+ * of the same digest is the same content; two digests of one name are a
+ * conflict, which nobody acknowledges and nobody is served (FORMAT.md, "WAL").
  */
 #ifndef BK_REPO_WAL_H
 #define BK_REPO_WAL_H
@@ -30,7 +30,7 @@ typedef struct BkWalFound
 {
 	BkWalState	state;
 	char		key[BK_KEY_SIZE];	/* the rest is empty if it is missing */
-	char		digest[BK_DIGEST_HEX_SIZE]; /* of the plain bytes */
+	char		digest[BK_DIGEST_HEX_SIZE]; /* of the plain bytes, by some key */
 	uint64_t	size;			/* stored bytes */
 	int64_t		modified;		/* UTC seconds, by the store's clock */
 	char		other_key[BK_KEY_SIZE]; /* with BK_WAL_CONFLICT: a second one */
@@ -77,7 +77,8 @@ extern bool bk_wal_put(BkRepository *repo, const char *system_identifier,
 
 /*
  * A reader of the plain bytes of what was found. The digest is checked before
- * the end is reported (XX001). A file in conflict is refused (23505).
+ * the end is reported (XX001). A file in conflict is refused (23505), and so is
+ * one that no identity opens, or that none of our keys has named (28000).
  */
 extern BkReader *bk_wal_reader(BkRepository *repo, const BkWalFound *found,
 							   BkError *err);
