@@ -272,6 +272,7 @@ store_recipe(Backup *b, BkError *err)
 		.identity = b->identity,
 		.objects = b->making.objects,
 		.server_version = bk_pg_version(b->session),
+		.encrypted = bk_making_encrypts(&b->making),
 	};
 	char	   *text = bk_recipe_text(&recipe);
 	bool		ok;

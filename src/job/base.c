@@ -387,6 +387,8 @@ store_recipe(Base *b, BkError *err)
 		.set = &b->set,
 		.ground = &b->ground,
 		.objects = b->making.objects,
+		.encrypted = bk_making_encrypts(&b->making),
+		.authenticated = b->making.repo->keys != NULL && b->making.repo->keys->secret_count > 0,
 		.server_version = bk_pg_version(b->pg),
 	};
 	char	   *text = bk_physical_recipe_text(&recipe);

@@ -17,6 +17,8 @@ typedef struct BkPhysicalRecipe
 	const BkVolumeSet *set;		/* sorted by name */
 	const BkGround *ground;
 	const BkJson *objects;		/* as in the manifest */
+	bool		encrypted;
+	bool		authenticated;	/* WAL is named by a repository key */
 	int			server_version; /* as in server_version_num */
 } BkPhysicalRecipe;
 

@@ -32,22 +32,54 @@ bk_recipe_text(const BkRecipe *recipe)
 				  "#!/bin/sh\n"
 				  "# How to restore backup %s with stock tools.\n"
 				  "#\n"
-				  "# It needs %s, and psql, createdb and pg_restore of PostgreSQL %d or newer.\n"
+				  "# It needs %s%s, and psql, createdb and pg_restore of PostgreSQL %d or newer.\n"
 				  "# Go to the folder of this file. Run the commands one by one, or all of\n"
 				  "# them as \"sh RESTORE.txt\". Say where the server is with PGHOST, PGPORT\n"
-				  "# and PGUSER (a superuser), and choose the name of the new database:\n\n"
-				  "set -e\n",
-				  recipe->id, bk_recipe_decoder(recipe->codec),
-				  recipe->server_version / 10000);
+				  "# and PGUSER (a superuser), and choose the name of the new database.\n",
+				  recipe->id, recipe->encrypted ? "age, " : "",
+				  bk_recipe_decoder(recipe->codec), recipe->server_version / 10000);
+	bk_recipe_add_origin(&text, recipe->id);
+	bk_buf_append_string(&text, "\nset -e\n");
+	if (recipe->encrypted)
+		bk_recipe_add_unlock(&text);
 	bk_buf_append_string(&text, "database=${1:-");
 	bk_recipe_add_quoted(&text, bk_json_string(bk_json_get(recipe->identity, "name"), ""));
 	bk_buf_append_string(&text, "}\n\n# 1. Are the files what they were?\n\n");
 	bk_recipe_add_checksums(&text, recipe->objects);
+	if (recipe->encrypted)
+	{
+		bk_buf_append_string(&text, "\n# Does the key fit?\n\n");
+		add_decode(&text, recipe, BK_STREAM_CONTENTS);
+		bk_buf_append_string(&text, " >/dev/null\n");
+	}
 	add_globals(&text, recipe);
 	if (strcmp(recipe->content, "data") != 0)
 		add_create(&text, recipe);
 	add_restore(&text, recipe);
 	return bk_buf_take(&text, &ignored);
+}
+
+void
+bk_recipe_add_origin(BkBuf *text, const char *id)
+{
+	bk_buf_printf(text,
+				  "#\n"
+				  "# Do not run what somebody may have changed. The SHA-256 of this file stands in\n"
+				  "# ../../manifest/%s.json; and\n"
+				  "#   pg_backup_ext cat %s --object RESTORE.txt\n"
+				  "# prints it only if it is as it was, and the manifest is sealed with the key that\n"
+				  "# was given.\n", id, id);
+}
+
+/* The function takes names of files, each of which is encrypted by itself. */
+void
+bk_recipe_add_unlock(BkBuf *text)
+{
+	bk_buf_append_string(text,
+						 "\n# It takes keys. Say with IDENTITY where the file with the private key is, with\n"
+						 "# its full path.\n\n"
+						 "case $IDENTITY in /*) ;; *) echo \"set IDENTITY to the file with the private key\" >&2; exit 205 ;; esac\n"
+						 "unlock() { for part; do age -d -i \"$IDENTITY\" \"$part\" || return 1; done; }\n");
 }
 
 void
@@ -123,15 +155,15 @@ add_restore(BkBuf *text, const BkRecipe *recipe)
 }
 
 /*
- * The command that prints a decoded stream. The parts concatenate, and go
- * through a pipe since lz4 takes no more than one file.
+ * The command that prints a decoded stream. The parts concatenate when they
+ * are decrypted, and go through a pipe since lz4 takes no more than one file.
  */
 static void
 add_decode(BkBuf *text, const BkRecipe *recipe, const char *stream)
 {
 	const char *command = bk_recipe_decoder(recipe->codec);
 
-	bk_buf_append_string(text, "cat");
+	bk_buf_append_string(text, recipe->encrypted ? "unlock" : "cat");
 	for (size_t i = 0; i < bk_json_length(recipe->objects); i++)
 	{
 		const char *name = bk_json_string(bk_json_get(bk_json_at(recipe->objects, i),

@@ -16,6 +16,7 @@ typedef struct BkRecipe
 	const BkJson *identity;		/* of the database, as in the manifest */
 	const BkJson *objects;		/* as in the manifest */
 	int			server_version; /* as in server_version_num */
+	bool		encrypted;
 } BkRecipe;
 
 /*
@@ -24,7 +25,14 @@ typedef struct BkRecipe
  */
 extern char *bk_recipe_text(const BkRecipe *recipe);
 
-/* Pieces of such texts: the commands that check all objects by their digests, */
+/*
+ * Pieces of such texts: how to tell whether the text itself is what it was,
+ * and with what it is decrypted;
+ */
+extern void bk_recipe_add_origin(BkBuf *text, const char *id);
+extern void bk_recipe_add_unlock(BkBuf *text);
+
+/* the commands that check all objects by their digests, */
 extern void bk_recipe_add_checksums(BkBuf *text, const BkJson *objects);
 
 /* a value in single quotes, */
