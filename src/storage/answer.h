@@ -1,6 +1,7 @@
 /*
  * answer.h
- *	  What an HTTP server says before the body. Used by http.c only.
+ *	  What an HTTP server says before the body. Used by http.c, and by
+ *	  stores for its dates.
  */
 #ifndef BK_STORAGE_ANSWER_H
 #define BK_STORAGE_ANSWER_H

@@ -9,6 +9,7 @@
 
 #include "core/buf.h"
 #include "storage/posix.h"
+#include "storage/s3.h"
 #include "storage/sftp.h"
 
 #define KEY_COMPONENT_MAX	255
@@ -22,6 +23,7 @@ typedef struct StorageScheme
 
 static const StorageScheme storage_schemes[] = {
 	{"file", bk_posix_open},
+	{"s3", bk_s3_open},
 	{"sftp", bk_sftp_open},
 };
 
