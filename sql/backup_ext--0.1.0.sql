@@ -54,6 +54,7 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     start_lsn pg_catalog.pg_lsn,
     stop_lsn pg_catalog.pg_lsn,
     corrupt_pages bigint,
+    encrypted boolean,
     PRIMARY KEY (repository, id)
 );
 CREATE INDEX backup_catalogue_data_newest ON @extschema@.backup_catalogue_data
@@ -86,6 +87,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.timeline IS 'timeline of a b
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.start_lsn IS 'where a recovery of a base backup begins';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.stop_lsn IS 'how far it must come at least';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.encrypted IS 'does it take a private key to read it?';
 
 CREATE TABLE @extschema@.backup_run_data (
     run bigint PRIMARY KEY,
@@ -523,7 +525,7 @@ CREATE VIEW @extschema@.backup_catalogue AS
         d.verified_at, d.verified_level,
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.problem END AS problem,
         d.label, d.system_identifier, d.seen_at,
-        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages
+        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages, d.encrypted
     FROM @extschema@.backup_catalogue_data AS d;
 COMMENT ON VIEW @extschema@.backup_catalogue IS
 'backups as they were last seen, also those of repositories that were set before';
@@ -553,6 +555,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue.timeline IS 'timeline of a base b
 COMMENT ON COLUMN @extschema@.backup_catalogue.start_lsn IS 'where a recovery of a base backup begins';
 COMMENT ON COLUMN @extschema@.backup_catalogue.stop_lsn IS 'how far it must come at least';
 COMMENT ON COLUMN @extschema@.backup_catalogue.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
+COMMENT ON COLUMN @extschema@.backup_catalogue.encrypted IS 'does it take a private key to read it?';
 
 CREATE FUNCTION @extschema@.backup_list(
     database text DEFAULT NULL,
@@ -579,6 +582,7 @@ CREATE FUNCTION @extschema@.backup_list(
     start_lsn pg_catalog.pg_lsn,
     stop_lsn pg_catalog.pg_lsn,
     corrupt_pages bigint,
+    encrypted boolean,
     copies bigint
 )
 LANGUAGE SQL STABLE SET search_path = pg_catalog, pg_temp
@@ -589,7 +593,7 @@ BEGIN ATOMIC
         (c.server_version / 10000)::text || '.' || (c.server_version % 10000)::text,
         c.compression, c.objects, c.verified_at, c.verified_level,
         c.problem, c.label, c.timeline, c.start_lsn, c.stop_lsn, c.corrupt_pages,
-        c.copies
+        c.encrypted, c.copies
     -- each once, as the first repository that has it tells it
     FROM (
             SELECT b.*, row_number() OVER (PARTITION BY b.id ORDER BY b.repository_number) AS place,

@@ -117,7 +117,8 @@ static const char bk_sql_insert_backup[] =
 " system_identifier text, server_version integer, compression text,"
 " objects bigint, plain_size bigint, stored_size bigint,"
 " verified_at timestamptz, verified_level text, problem text,"
-" timeline bigint, start_lsn pg_lsn, stop_lsn pg_lsn, corrupt_pages bigint)"
+" timeline bigint, start_lsn pg_lsn, stop_lsn pg_lsn, corrupt_pages bigint,"
+" encrypted boolean)"
 " ON CONFLICT (repository, id) DO NOTHING";
 
 static const char bk_sql_replace_backup[] =
