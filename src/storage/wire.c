@@ -23,6 +23,7 @@
 
 #include "core/clock.h"
 #include "storage/origin.h"
+#include "storage/trouble.h"
 
 #define SLICE_MS		100
 #define BUFFER_SIZE		(256 * 1024L)
@@ -45,6 +46,7 @@ struct BkWire
 	size_t		sent;			/* bytes of the body, by SFTP */
 	size_t		header_bytes;
 	int			header_lines;
+	bool		head_ended;		/* the empty line behind it has come */
 	bool		failed;			/* a callback has set *err */
 	BkError    *err;
 	int64_t		moved;			/* bytes, when they were counted last */
@@ -73,7 +75,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose,
 								 struct curl_sockaddr *address);
 static int	close_socket(void *arg, curl_socket_t fd);
 static bool explain(BkWire *wire, CURLcode code, BkError *err);
-static bool explain_tls(const BkWire *wire, CURLcode code, BkError *err);
+static void find_trouble(const BkWire *wire, CURLcode code, BkTrouble *trouble);
 static bool library_error(BkError *err);
 static void start_library(void);
 
@@ -308,6 +310,7 @@ drive(BkWire *wire, BkError *err)
 	wire->sent = 0;
 	wire->header_bytes = 0;
 	wire->header_lines = 0;
+	wire->head_ended = false;
 	wire->failed = false;
 	wire->refused = false;
 	wire->err = err;
@@ -319,6 +322,9 @@ drive(BkWire *wire, BkError *err)
 	curl_multi_remove_handle(wire->multi, wire->easy);
 	if (!ended || wire->failed)
 		return false;
+	/* The library takes a head that is cut for a whole one. */
+	if (code == CURLE_OK && wire->sftp == NULL && !wire->head_ended)
+		code = CURLE_GOT_NOTHING;
 	return (wire->sftp != NULL && take_outcome(wire, code)) ||
 		code == CURLE_OK || explain(wire, code, err);
 }
@@ -422,12 +428,15 @@ take_line(char *data, size_t size, size_t count, void *arg)
 		wire->header_lines > BK_WIRE_LINES_MAX)
 	{
 		wire->failed = true;
-		bk_error(wire->err, BK_STATE_TOO_LARGE,
-				 "answer of \"%s\" has too many headers", wire->exchange->place);
+		bk_trouble(BK_TROUBLE_HEAD, wire->exchange->place, "",
+				   &wire->exchange->again, wire->err);
 		return 0;
 	}
 	while (text > 0 && (data[text - 1] == '\r' || data[text - 1] == '\n'))
 		text--;
+	/* There may be several heads, and trailers behind the body. */
+	wire->head_ended = text == 0 ||
+		(wire->head_ended && strncmp(data, "HTTP/", 5) != 0);
 	wire->failed = !wire->exchange->line(wire->exchange->arg, data, text,
 										 wire->err);
 	return wire->failed ? 0 : len;
@@ -521,68 +530,61 @@ close_socket(void *arg, curl_socket_t fd)
 static bool
 explain(BkWire *wire, CURLcode code, BkError *err)
 {
-	const char *place = wire->exchange->place;
 	const char *reason = wire->reason[0] != '\0' ? wire->reason : curl_easy_strerror(code);
 	curl_off_t	connected = 0;
+	long		system_code = 0;
+	BkTrouble	trouble;
 
-	if (wire->refused)
-	{
-		bk_error(err, BK_STATE_BAD_ARGUMENT, "\"%s\" is not a store", place);
-		return bk_error_detail(err, "Its name leads to a link-local address, which are those of the cloud's metadata services.");
-	}
 	curl_easy_getinfo(wire->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
-	switch (code)
+	curl_easy_getinfo(wire->easy, CURLINFO_OS_ERRNO, &system_code);
+	trouble = connected != 0 ? BK_TROUBLE_BROKEN : BK_TROUBLE_CONNECTION;
+	if (wire->refused)
+		trouble = BK_TROUBLE_LINK_LOCAL;
+	else if (code == CURLE_COULDNT_CONNECT && system_code != 0)
+		reason = strerror((int) system_code);
+	else if (code == CURLE_OUT_OF_MEMORY)
 	{
-		case CURLE_OUT_OF_MEMORY:
+		/* It says the same of a header that is too long for it. */
+		if (wire->sftp != NULL || connected == 0 || wire->head_ended)
 			return bk_error_memory(err);
-		case CURLE_URL_MALFORMAT:
-			return bk_error(err, BK_STATE_BAD_ARGUMENT,
-							"\"%s\" is not a valid address", place);
-		case CURLE_PEER_FAILED_VERIFICATION:
-		case CURLE_SSL_CACERT_BADFILE:
-		case CURLE_SSL_ISSUER_ERROR:
-			return explain_tls(wire, code, err);
-		case CURLE_LOGIN_DENIED:
-			return bk_error(err, BK_STATE_REFUSED, "\"%s\" refused the login", place);
-		case CURLE_COULDNT_RESOLVE_HOST:
-		case CURLE_COULDNT_RESOLVE_PROXY:
-			bk_error(err, BK_STATE_UNREACHABLE, "could not find \"%s\"", place);
-			break;
-		case CURLE_SSL_CONNECT_ERROR:
-			bk_error(err, BK_STATE_UNREACHABLE,
-					 "could not agree with \"%s\" on TLS", place);
-			break;
-		default:
-			if (connected == 0)
-				bk_error(err, BK_STATE_UNREACHABLE,
-						 "could not connect to \"%s\"", place);
-			else
-				bk_error(err, BK_STATE_DISCONNECTED,
-						 "connection to \"%s\" broke off", place);
-			break;
+		trouble = BK_TROUBLE_HEAD;
 	}
-	wire->exchange->again = true;
-	return bk_error_detail(err, "%s.", reason);
+	else
+		find_trouble(wire, code, &trouble);
+	return bk_trouble(trouble, wire->exchange->place, reason,
+					  &wire->exchange->again, err);
 }
 
-/* Nothing here gets better by itself. */
-static bool
-explain_tls(const BkWire *wire, CURLcode code, BkError *err)
+/* For a code that tells more than that there is no connection. */
+static void
+find_trouble(const BkWire *wire, CURLcode code, BkTrouble *trouble)
 {
-	if (wire->sftp != NULL)
-		return bk_error(err, BK_STATE_UNREACHABLE,
-						"could not trust the host key of \"%s\"", wire->exchange->place);
-	if (code == CURLE_SSL_CACERT_BADFILE && wire->setup.ca_file != NULL)
+	static const struct
 	{
-		bk_error(err, BK_STATE_BAD_ARGUMENT,
-				 "could not use the certificates in \"%s\"",
-				 wire->setup.ca_file);
-		return bk_error_detail(err, "%s.", wire->reason);
+		CURLcode	code;
+		BkTrouble	trouble;
+	}			troubles[] = {
+		{CURLE_URL_MALFORMAT, BK_TROUBLE_ADDRESS},
+		{CURLE_UNSUPPORTED_PROTOCOL, BK_TROUBLE_ADDRESS},
+		{CURLE_COULDNT_RESOLVE_HOST, BK_TROUBLE_NAME},
+		{CURLE_COULDNT_RESOLVE_PROXY, BK_TROUBLE_NAME},
+		{CURLE_SSL_CONNECT_ERROR, BK_TROUBLE_TLS},
+		{CURLE_PEER_FAILED_VERIFICATION, BK_TROUBLE_CERTIFICATE},
+		{CURLE_SSL_ISSUER_ERROR, BK_TROUBLE_CERTIFICATE},
+		{CURLE_SSL_CACERT_BADFILE, BK_TROUBLE_AUTHORITY},
+		{CURLE_LOGIN_DENIED, BK_TROUBLE_LOGIN},
+	};
+
+	/* HTTP/0.9 is called so as well. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL && *trouble == BK_TROUBLE_BROKEN)
+		return;
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
+	{
+		if (troubles[i].code == code)
+			*trouble = troubles[i].trouble;
 	}
-	bk_error(err, BK_STATE_UNREACHABLE,
-			 "could not trust the certificate of \"%s\"", wire->exchange->place);
-	bk_error_detail(err, "%s.", wire->reason);
-	return bk_error_hint(err, "If the server has a certificate of your own authority, add the option ca_file=/path/of/ca.pem to the repository's URL.");
+	if (wire->sftp != NULL && *trouble == BK_TROUBLE_CERTIFICATE)
+		*trouble = BK_TROUBLE_HOST_KEY;
 }
 
 static bool
