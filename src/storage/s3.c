@@ -18,6 +18,8 @@
 #include "storage/s3_object.h"
 #include "storage/s3_probe.h"
 #include "storage/s3_upload.h"
+#include "storage/same.h"
+#include "storage/upload.h"
 
 #define JOBS_MIN		2
 #define REGION_DEFAULT	"us-east-1"
@@ -43,6 +45,7 @@ static bool s3_sweep(BkStorage *storage, const char *prefix, BkError *err);
 static const char *s3_describe(BkStorage *storage);
 static void s3_close(BkStorage *storage);
 static char *folder_of(const char *prefix, BkError *err);
+static BkWriter *compare_with(BkS3 *s3, const char *key, BkError *err);
 static bool look(BkS3 *s3, const char *key, BkS3Head *head, BkError *err);
 
 static const BkStorageOps s3_ops = {
@@ -124,9 +127,17 @@ s3_put(BkStorage *storage, const char *key, BkWriter **writer, BkError *err)
 
 	if (!bk_storage_check_key(key, err) || !look(s3, key, &head, err))
 		return false;
-	*writer = head.stat.exists ? bk_s3_same_open(s3, key, err) :
+	*writer = head.stat.exists ? compare_with(s3, key, err) :
 		bk_s3_upload_open(s3, key, err);
 	return *writer != NULL;
+}
+
+static BkWriter *
+compare_with(BkS3 *s3, const char *key, BkError *err)
+{
+	BkReader   *there = bk_s3_get_open(s3, key, err);
+
+	return there == NULL ? NULL : bk_same_open(there, key, s3->place.place, err);
 }
 
 static bool
@@ -140,7 +151,7 @@ s3_store(BkStorage *storage, const char *key, const void *data, size_t len,
 		return false;
 	if (head.stat.exists)
 		return bk_s3_same_content(s3, key, data, len, err);
-	if (len > BK_S3_PART_SIZE)
+	if (len > BK_UPLOAD_PART_SIZE)
 	{
 		BkWriter   *writer = bk_s3_upload_open(s3, key, err);
 		bool		done = writer != NULL && bk_write(writer, data, len, err) &&
@@ -149,7 +160,7 @@ s3_store(BkStorage *storage, const char *key, const void *data, size_t len,
 		bk_writer_close(writer);
 		return done;
 	}
-	return bk_s3_put_object(s3, key, data, len, NULL, err);
+	return bk_s3_put_object(s3, key, data, len, err);
 }
 
 static bool
@@ -188,7 +199,15 @@ static bool
 s3_match(BkStorage *storage, const char *beginning, BkStorageVisit visit,
 		 void *arg, BkError *err)
 {
-	return bk_s3_list((BkS3 *) storage, beginning, true, visit, arg, err);
+	const char *slash = strrchr(beginning, '/');
+	char	   *folder = strndup(beginning, slash == NULL ? 0 :
+								 (size_t) (slash - beginning));
+	bool		done = folder != NULL || bk_error_memory(err);
+
+	done = done && (*folder == '\0' || bk_storage_check_key(folder, err)) &&
+		bk_s3_list((BkS3 *) storage, beginning, true, visit, arg, err);
+	free(folder);
+	return done;
 }
 
 /* What can be seen in a store is durable. */
@@ -223,6 +242,14 @@ static bool
 s3_remove_all(BkStorage *storage, const char *const *keys, size_t count,
 			  BkError *err)
 {
+	BkError		ignored;
+
+	/* A name that is none is told by itself, and does not keep the others. */
+	for (size_t i = 0; i < count; i++)
+	{
+		if (!bk_storage_check_key(keys[i], &ignored))
+			return bk_storage_remove_each(storage, keys, count, err);
+	}
 	return bk_s3_remove_all((BkS3 *) storage, keys, count, err);
 }
 

@@ -20,9 +20,6 @@
 #include "storage/s3_place.h"
 #include "storage/storage.h"
 
-/* One part of an upload, and one range of a download. */
-#define BK_S3_PART_SIZE		((size_t) 8 * 1024 * 1024)
-
 /* Connections that wait for the next who needs one. */
 #define BK_S3_IDLE_MAX		16
 

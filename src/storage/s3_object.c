@@ -27,7 +27,7 @@ static bool accept_head(void *arg, const BkHttpResponse *response,
 static bool accept_removal(void *arg, const BkHttpResponse *response,
 						   BkError *err);
 static bool put_once(BkS3 *s3, const char *key, const void *data, size_t len,
-					 const atomic_bool *cancel, bool *proof, BkError *err);
+					 bool *proof, BkError *err);
 static bool compare(BkS3 *s3, const char *key, const void *data, size_t len,
 					bool *same, BkError *err);
 static bool is_md5(const BkS3 *s3, const BkHttpResponse *response,
@@ -58,12 +58,12 @@ bk_s3_head(BkS3Client *client, const BkS3 *s3, const char *key,
 
 bool
 bk_s3_put_object(BkS3 *s3, const char *key, const void *data, size_t len,
-				 const atomic_bool *cancel, BkError *err)
+				 BkError *err)
 {
 	bool		proof = false;
 	bool		same = true;
 
-	if (!put_once(s3, key, data, len, cancel, &proof, err) ||
+	if (!put_once(s3, key, data, len, &proof, err) ||
 		(!proof && !compare(s3, key, data, len, &same, err)))
 		return false;
 	return same || bk_error(err, BK_STATE_CORRUPT,
@@ -251,9 +251,9 @@ accept_removal(void *arg, const BkHttpResponse *response, BkError *err)
 
 static bool
 put_once(BkS3 *s3, const char *key, const void *data, size_t len,
-		 const atomic_bool *cancel, bool *proof, BkError *err)
+		 bool *proof, BkError *err)
 {
-	BkS3Client *client = bk_s3_take(s3, cancel, err);
+	BkS3Client *client = bk_s3_take(s3, NULL, err);
 	unsigned char sha256[BK_DIGEST_SIZE];
 	BkS3Request request;
 	bool		done;

@@ -24,8 +24,7 @@ extern bool bk_s3_head(BkS3Client *client, const BkS3 *s3, const char *key,
  * the store has got these bytes.
  */
 extern bool bk_s3_put_object(BkS3 *s3, const char *key, const void *data,
-							 size_t len, const atomic_bool *cancel,
-							 BkError *err);
+							 size_t len, BkError *err);
 
 /* Has an object this content? False with an error (42710) if it has not. */
 extern bool bk_s3_same_content(BkS3 *s3, const char *key, const void *data,

@@ -13,7 +13,4 @@
  */
 extern BkWriter *bk_s3_upload_open(BkS3 *s3, const char *key, BkError *err);
 
-/* A writer that accepts only what the object has already (else 42710). */
-extern BkWriter *bk_s3_same_open(BkS3 *s3, const char *key, BkError *err);
-
 #endif

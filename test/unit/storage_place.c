@@ -67,6 +67,12 @@ place_is_near(void)
 	return folder != NULL;
 }
 
+bool
+place_has_one_winner(void)
+{
+	return strncmp(url, "s3:", 3) != 0;
+}
+
 static bool
 never_stop(void *ctx)
 {

@@ -20,4 +20,7 @@ extern BkStorage *same_place_again(void);
 /* Is it on this machine, so that many calls take no time? */
 extern bool place_is_near(void);
 
+/* Does the store itself let only one of two writers have a name? */
+extern bool place_has_one_winner(void);
+
 #endif
