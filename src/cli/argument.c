@@ -33,6 +33,7 @@ static bool parse_with_unit(const char *text, const Unit *units, size_t count,
 static bool parse_rate(const char *text, int64_t *bytes);
 static bool parse_number(const char *text, int64_t *number);
 static bool check_label(const char *name, const char *value, BkError *err);
+static bool check_required(const char *name, const char *value, BkError *err);
 
 const BkArgument bk_arguments[] = {
 	{.name = "repository", .option = "repo", .setting = "backup_ext.repository",
@@ -90,6 +91,10 @@ const BkArgument bk_arguments[] = {
 	{.name = "compression", .option = "compression", .setting = "backup_ext.compression",
 		.agent = true, .offset = AT(compression), .commands = "backup archive-push archive-agent",
 	.value_name = "CODEC", .help = "zstd:LEVEL, gzip:LEVEL, lz4:LEVEL or none (" BK_DEFAULT_COMPRESSION ")"},
+	{.name = "archive_required", .option = "archive-required", .setting = "backup_ext.archive_required",
+		.agent = true, .offset = AT(archive_required), .check = check_required,
+		.commands = "archive-push archive-agent",
+	.value_name = "WHICH", .help = "repositories that must have the file: all or first (all)"},
 	{.name = "part_size", .option = "part-size", .type = BK_ARGUMENT_INT,
 		.offset = AT(part_size), .min = 1, .max = INT64_MAX, .commands = "backup",
 	.value_name = "BYTES", .help = "cut streams into objects of so many bytes (32 GiB)"},
@@ -390,6 +395,15 @@ parse_number(const char *text, int64_t *number)
 	errno = 0;
 	*number = strtoll(text, &end, 10);
 	return errno == 0 && *end == '\0';
+}
+
+static bool
+check_required(const char *name, const char *value, BkError *err)
+{
+	if (strcmp(value, "all") == 0 || strcmp(value, "first") == 0)
+		return true;
+	bk_error(err, BK_STATE_BAD_ARGUMENT, "invalid value for argument \"%s\": \"%.40s\"", name, value);
+	return bk_error_hint(err, "Use all or first.");
 }
 
 /* The text is UTF-8 already. */

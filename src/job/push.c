@@ -29,6 +29,7 @@
 #define THREADS_MAX		64
 #define ITEMS			(BK_PUSH_ASKED_MAX + BK_PUSH_AHEAD_MAX + THREADS_MAX)
 #define RECENT			BK_PUSH_ASKED_MAX
+#define HELD_MAX		16384
 #define IDLE			1000	/* milliseconds */
 #define FRESH			10000	/* milliseconds that a result made ahead counts */
 
@@ -79,6 +80,8 @@ struct BkPush
 	bool		scanning;
 	BkWalName	recent[RECENT]; /* answered, but perhaps still marked ready */
 	size_t		recent_count;
+	BkWalName  *held;			/* not asked for, and in some repositories only */
+	size_t		held_count;
 	Thread		threads[THREADS_MAX];
 	int			started;
 	int			running;
@@ -97,6 +100,8 @@ static bool start_thread(BkPush *push, BkError *err);
 static void *run(void *arg);
 static Item *next_item(BkPush *push);
 static void work(BkPush *push, BkPusher *pusher, Item *item);
+static void settle_asked(BkPush *push, Item *item, bool ahead);
+static bool hold(BkPush *push, const BkWalName *name);
 static bool watch_tick(void *arg, uint64_t bytes, uint64_t total,
 					   BkError *err);
 static bool wants_scan(const BkPush *push);
@@ -295,6 +300,7 @@ tear_down(BkPush *push)
 	pthread_cond_destroy(&push->ended);
 	pthread_cond_destroy(&push->work);
 	pthread_mutex_destroy(&push->lock);
+	free(push->held);
 	free(push->folder);
 	free(push);
 }
@@ -371,7 +377,9 @@ static void
 work(BkPush *push, BkPusher *pusher, Item *item)
 {
 	Watch		watch = {.push = push, .item = item};
-	BkPusherWatch callbacks = {.tick = watch_tick, .arg = &watch};
+	BkPusherWatch callbacks = {
+		.tick = watch_tick, .arg = &watch, .ahead = item->asked == 0,
+	};
 
 	if (item->asked == 0 && !bk_lookahead_is_ready(push->folder, &item->name))
 	{
@@ -388,17 +396,42 @@ work(BkPush *push, BkPusher *pusher, Item *item)
 	item->done_at = bk_clock_monotonic_ms();
 	notify(push);
 	if (item->asked > 0)
-	{
-		push->ahead = item->answer.ok && push->ahead_max > 0;
-		pthread_cond_broadcast(&push->work);
-	}
+		settle_asked(push, item, callbacks.ahead);
 	else if (!item->answer.ok)
 	{
 		/* Forgotten, and tried again when it is asked for. */
 		push->ahead = push->ahead &&
-			!bk_lookahead_is_ready(push->folder, &item->name);
+			(!bk_lookahead_is_ready(push->folder, &item->name) ||
+			 (item->answer.held && hold(push, &item->name)));
+		push->scan = push->scan || item->answer.held;
 		free_item(item);
 	}
+}
+
+/* Where one repository fails, the others get all the same what comes next. */
+static void
+settle_asked(BkPush *push, Item *item, bool ahead)
+{
+	/* It was begun before somebody asked, and tried less then. */
+	if (ahead && !item->answer.ok && item->answer.held)
+		item->state = ITEM_WAITING;
+	else
+		push->ahead = (item->answer.ok || item->answer.held) && push->ahead_max > 0;
+	if (item->answer.ok)
+		push->held_count = 0;
+	pthread_cond_broadcast(&push->work);
+}
+
+/* Remember a file that need not be pushed again until it is asked for. */
+static bool
+hold(BkPush *push, const BkWalName *name)
+{
+	if (push->held == NULL)
+		push->held = calloc(HELD_MAX, sizeof(*push->held));
+	if (push->held == NULL || push->held_count == HELD_MAX)
+		return false;
+	push->held[push->held_count++] = *name;
+	return true;
 }
 
 static bool
@@ -429,19 +462,22 @@ wants_scan(const BkPush *push)
 static void
 scan(BkPush *push)
 {
-	BkWalName	known[ITEMS + RECENT];
+	BkWalName  *known = calloc(ITEMS + RECENT + push->held_count, sizeof(*known));
 	BkWalName	names[BK_PUSH_AHEAD_MAX + 1];
 	size_t		known_count;
 	size_t		room;
 	size_t		found;
 
-	push->scanning = true;
 	push->scan = false;
+	if (known == NULL)
+		return;
+	push->scanning = true;
 	drop_stale(push);
 	known_count = list_known(push, known);
 	room = (size_t) (push->ahead_max - count_ahead(push));
 	pthread_mutex_unlock(&push->lock);
 	found = bk_lookahead_list(push->folder, known, known_count, names, room);
+	free(known);
 	pthread_mutex_lock(&push->lock);
 	push->scanning = false;
 
@@ -456,7 +492,7 @@ scan(BkPush *push)
 		pthread_cond_broadcast(&push->work);
 }
 
-/* Every item, and what was answered lately: it may still be marked. */
+/* Every item, what was answered lately and may still be marked, what is held. */
 static size_t
 list_known(const BkPush *push, BkWalName *known)
 {
@@ -469,6 +505,8 @@ list_known(const BkPush *push, BkWalName *known)
 	}
 	for (size_t i = 0; i < RECENT && i < push->recent_count; i++)
 		known[count++] = push->recent[i];
+	for (size_t i = 0; i < push->held_count; i++)
+		known[count++] = push->held[i];
 	qsort(known, count, sizeof(*known), bk_lookahead_compare);
 	return count;
 }

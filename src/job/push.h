@@ -1,6 +1,6 @@
 /*
  * push.h
- *	  Files of pg_wal into the repository, several at once and ahead of time.
+ *	  Files of pg_wal into the repositories, several at once and ahead of time.
  *
  * A pool of threads stores what is asked for, and looks ahead meanwhile: it
  * stores other files that the server has marked as ready, in the order in
@@ -31,6 +31,7 @@ typedef struct BkPushAnswer
 {
 	char		name[BK_WAL_NAME_SIZE];
 	bool		ok;				/* durable and confirmed; else see error */
+	bool		held;			/* if not: at least one repository has it */
 	bool		fresh;			/* it was not there before */
 	uint64_t	size;			/* plain bytes */
 	uint64_t	stored;			/* bytes in the repository */

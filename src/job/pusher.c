@@ -28,14 +28,26 @@
  */
 #define HANDLE_AGE_MAX	10000
 
+/* One that has failed is left alone for so long by what nobody asked for. */
+#define DOWN_TIME		10000
+
+/* A repository. Times are on the monotonic clock. */
+typedef struct Place
+{
+	BkRepository *repo;			/* NULL: not open */
+	int64_t		opened_at;
+	int64_t		down_until;
+	char		swept[BK_KEY_SIZE]; /* the folder that was swept last */
+} Place;
+
 struct BkPusher
 {
 	const BkRequest *request;
 	const BkHost *host;
 	const char *folder;
-	BkRepository *repo;			/* NULL: not open */
-	int64_t		opened_at;		/* on the monotonic clock */
-	char		swept[BK_KEY_SIZE]; /* the folder that was swept last */
+	BkUrls		urls;
+	size_t		count;			/* of those that must have a file */
+	Place		places[BK_URLS_MAX];
 };
 
 /* The work on one file. */
@@ -53,9 +65,14 @@ typedef struct Task
 static bool push_file(Task *task, BkPushAnswer *answer, struct stat *file);
 static bool open_file(Task *task, struct stat *file, BkError *err);
 static bool read_head(Task *task, BkError *err);
-static bool open_repository(Task *task, BkError *err);
-static bool sweep_folder(Task *task, BkError *err);
-static bool store_file(Task *task, BkPushAnswer *answer);
+static bool store_everywhere(Task *task, BkPushAnswer *answer);
+static bool store_there(Task *task, size_t number, BkPushAnswer *answer,
+						bool first);
+static void name_place(const BkPusher *pusher, size_t number, BkError *err);
+static bool open_repository(Task *task, size_t number, BkError *err);
+static bool sweep_folder(Task *task, Place *place, BkError *err);
+static bool store_file(Task *task, const Place *place, BkPushAnswer *answer,
+					   BkError *err);
 static bool tick(void *arg, uint64_t bytes, BkError *err);
 
 BkPusher *
@@ -72,6 +89,12 @@ bk_pusher_new(const BkRequest *request, const BkHost *host,
 	pusher->request = request;
 	pusher->host = host;
 	pusher->folder = folder;
+	if (!bk_common_urls(request, &pusher->urls, err))
+	{
+		bk_pusher_free(pusher);
+		return NULL;
+	}
+	pusher->count = bk_pusher_first_is_enough(request) ? 1 : pusher->urls.count;
 	return pusher;
 }
 
@@ -92,12 +115,13 @@ bk_pusher_push(BkPusher *pusher, const BkWalName *name,
 	answer->ok = push_file(&task, answer, file);
 	if (task.fd >= 0)
 		close(task.fd);
-	if (answer->ok)
-		return;
+}
 
-	/* What was wrong may be the handle: the next one is a new one. */
-	bk_repository_close(pusher->repo);
-	pusher->repo = NULL;
+bool
+bk_pusher_first_is_enough(const BkRequest *request)
+{
+	return request->archive_required != NULL &&
+		strcmp(request->archive_required, "first") == 0;
 }
 
 bool
@@ -122,7 +146,9 @@ bk_pusher_free(BkPusher *pusher)
 {
 	if (pusher == NULL)
 		return;
-	bk_repository_close(pusher->repo);
+	for (size_t i = 0; i < pusher->count; i++)
+		bk_repository_close(pusher->places[i].repo);
+	bk_urls_free(&pusher->urls);
 	free(pusher);
 }
 
@@ -137,11 +163,67 @@ push_file(Task *task, BkPushAnswer *answer, struct stat *file)
 						  task->head, task->head_len, (uint64_t) task->size, err))
 		return false;
 
-	/* Find the repository, and clean up what a killed writer has left. */
-	if (!open_repository(task, err) || !sweep_folder(task, err))
-		return false;
+	return store_everywhere(task, answer);
+}
 
-	return store_file(task, answer);
+/*
+ * Those that worked last come first: one that hangs must not keep a file from
+ * the others. The first failure is the answer.
+ */
+static bool
+store_everywhere(Task *task, BkPushAnswer *answer)
+{
+	BkPusher   *pusher = task->pusher;
+	bool		down[BK_URLS_MAX];
+	bool		ok = true;
+
+	for (size_t i = 0; i < pusher->count; i++)
+		down[i] = bk_clock_monotonic_ms() < pusher->places[i].down_until;
+	for (size_t i = 0; i < pusher->count; i++)
+		ok = (down[i] || store_there(task, i, answer, ok)) && ok;
+	for (size_t i = 0; i < pusher->count; i++)
+		ok = (!down[i] ||
+			  (!task->watch->ahead && store_there(task, i, answer, ok))) && ok;
+	return ok;
+}
+
+/* A failure is the answer's error only where it is the first. */
+static bool
+store_there(Task *task, size_t number, BkPushAnswer *answer, bool first)
+{
+	Place	   *place = &task->pusher->places[number];
+	BkError		problem;
+
+	/* Find the repository, and clean up what a killed writer has left. */
+	if (open_repository(task, number, &problem) &&
+		sweep_folder(task, place, &problem) &&
+		store_file(task, place, answer, &problem))
+	{
+		place->down_until = 0;
+		answer->held = true;
+		return true;
+	}
+	/* What was wrong may be the handle: the next one is a new one. */
+	bk_repository_close(place->repo);
+	place->repo = NULL;
+	place->down_until = bk_clock_monotonic_ms() + DOWN_TIME;
+	name_place(task->pusher, number, &problem);
+	if (first)
+		answer->error = problem;
+	return false;
+}
+
+/* Of several, which one is it that fails? */
+static void
+name_place(const BkPusher *pusher, size_t number, BkError *err)
+{
+	char		message[sizeof(err->message)];
+
+	if (pusher->count == 1)
+		return;
+	memcpy(message, err->message, sizeof(message));
+	snprintf(err->message, sizeof(err->message), "repository %zu of %zu: %.900s",
+			 number + 1, pusher->count, message);
 }
 
 static bool
@@ -177,19 +259,22 @@ read_head(Task *task, BkError *err)
 }
 
 static bool
-open_repository(Task *task, BkError *err)
+open_repository(Task *task, size_t number, BkError *err)
 {
-	BkPusher   *pusher = task->pusher;
+	const BkPusher *pusher = task->pusher;
+	Place	   *place = &task->pusher->places[number];
+	BkRequest	one;
 	int64_t		now = bk_clock_monotonic_ms();
 
-	if (pusher->repo != NULL && now - pusher->opened_at < HANDLE_AGE_MAX)
+	if (place->repo != NULL && now - place->opened_at < HANDLE_AGE_MAX)
 		return true;
-	bk_repository_close(pusher->repo);
-	pusher->opened_at = now;
-	pusher->repo = bk_common_open(pusher->request, pusher->host, err);
-	return pusher->repo != NULL &&
-		bk_common_may_write(pusher->request, pusher->repo, err) &&
-		bk_repository_require_keys(pusher->repo, err);
+	bk_repository_close(place->repo);
+	place->opened_at = now;
+	one = bk_common_at(pusher->request, &pusher->urls, number);
+	place->repo = bk_common_open(&one, pusher->host, err);
+	return place->repo != NULL &&
+		bk_common_may_write(&one, place->repo, err) &&
+		bk_repository_require_keys(place->repo, err);
 }
 
 /*
@@ -197,41 +282,45 @@ open_repository(Task *task, BkError *err)
  * writer was killed is pushed again: so to sweep its folder is enough.
  */
 static bool
-sweep_folder(Task *task, BkError *err)
+sweep_folder(Task *task, Place *place, BkError *err)
 {
-	BkPusher   *pusher = task->pusher;
+	const BkPusher *pusher = task->pusher;
 	char		folder[BK_KEY_SIZE];
 
 	if (!bk_layout_check_cluster(pusher->request->system_identifier, err))
 		return false;
 	bk_layout_wal_folder(folder, pusher->request->system_identifier, task->name);
-	if (strcmp(folder, pusher->swept) == 0)
+	if (strcmp(folder, place->swept) == 0)
 		return true;
-	if (!bk_storage_sweep(pusher->repo->storage, folder, err))
+	if (!bk_storage_sweep(place->repo->storage, folder, err))
 		return false;
-	memcpy(pusher->swept, folder, sizeof(folder));
+	memcpy(place->swept, folder, sizeof(folder));
 	return true;
 }
 
 static bool
-store_file(Task *task, BkPushAnswer *answer)
+store_file(Task *task, const Place *place, BkPushAnswer *answer, BkError *err)
 {
-	BkPusher   *pusher = task->pusher;
+	const BkPusher *pusher = task->pusher;
 	BkWalSource source = bk_wal_file(task->fd, (uint64_t) task->size);
 	BkWalFound	found;
+	bool		fresh;
 
 	source.tick = tick;
 	source.arg = task;
-	if (!bk_wal_put(pusher->repo, pusher->request->system_identifier, task->name,
-					&source, pusher->request->compression, &found, &answer->fresh,
-					&answer->error))
+	if (!bk_wal_put(place->repo, pusher->request->system_identifier, task->name,
+					&source, pusher->request->compression, &found, &fresh, err))
 		return false;
+	answer->fresh = answer->fresh || fresh;
 	answer->size = (uint64_t) task->size;
 	answer->stored = found.size;
 	return true;
 }
 
-/* A large file, and one that is there already, pass twice (repo/wal.c). */
+/*
+ * A large file, and one that is there already, pass twice (repo/wal.c), and
+ * each of them for each repository.
+ */
 static bool
 tick(void *arg, uint64_t bytes, BkError *err)
 {

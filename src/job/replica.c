@@ -224,13 +224,14 @@ tick(void *arg, uint64_t bytes, BkError *err)
 	return bk_crew_go_on(member->crew, err);
 }
 
+/* The store itself has let us list what it has: it does not refuse us. */
 static bool
 is_of_one(const BkError *problem)
 {
 	static const char *const states[] = {
 		BK_STATE_CORRUPT, BK_STATE_MISSING_FILE, BK_STATE_NO_OBJECT,
 		BK_STATE_DUP_OBJECT, BK_STATE_DUP_KEY, BK_STATE_UNSUPPORTED,
-		BK_STATE_IN_USE,
+		BK_STATE_IN_USE, BK_STATE_REFUSED,
 	};
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)

@@ -44,6 +44,7 @@ typedef struct BkRequest
 
 	/* How. */
 	const char *compression;	/* zstd:1 */
+	const char *archive_required;	/* all, first: repositories that must have WAL */
 	int64_t		jobs;
 	int64_t		part_size;		/* plain bytes per object, 0: default */
 	int64_t		lock_timeout;	/* milliseconds */

@@ -168,6 +168,8 @@ bk_request_archive_line(void)
 	bk_request_text(&line, "repository", bk_setting_repository);
 	bk_request_secrets(&line);
 	bk_request_text(&line, "compression", bk_setting_compression);
+	if (bk_setting_archive_required == BK_REQUIRED_FIRST)
+		bk_request_text(&line, "archive_required", "first");
 	appendStringInfoString(&line, "}}\n");
 	return line.data;
 }

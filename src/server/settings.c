@@ -33,6 +33,14 @@ int			bk_setting_archive_jobs;
 int			bk_setting_rate_limit;
 int			bk_setting_archive_timeout;
 char	   *bk_setting_clone_directory;
+int			bk_setting_archive_required;
+
+static const struct config_enum_entry bk_archive_required_words[] =
+{
+	{"all", BK_REQUIRED_ALL, false},
+	{"first", BK_REQUIRED_FIRST, false},
+	{NULL, 0, false}
+};
 
 /* The codecs and their highest level; none has no level. */
 static const struct
@@ -118,6 +126,12 @@ bk_settings_define_places(void)
 							   "A restore sets it; the function backup_adopt() resets it.",
 							   &bk_setting_fence, "",
 							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("backup_ext.archive_required",
+							 "Sets which repositories must have a WAL file before it counts as archived.",
+							 "With first, the others follow.",
+							 &bk_setting_archive_required, BK_REQUIRED_ALL,
+							 bk_archive_required_words,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("backup_ext.clone_directory",
 							   "Sets the directory in which backup_clone() makes its clones.",
 							   "Empty means that no clones can be made.",

@@ -25,6 +25,12 @@ extern int	bk_setting_rate_limit;	/* kB per second; 0: none */
 extern int	bk_setting_archive_timeout; /* milliseconds */
 extern char *bk_setting_clone_directory;	/* empty: no clones */
 
+extern int	bk_setting_archive_required;	/* see below */
+
+/* Repositories that must have a WAL file. */
+#define BK_REQUIRED_ALL 0
+#define BK_REQUIRED_FIRST 1
+
 /*
  * Defines the settings and reserves their prefix. Those that need a restart
  * are defined only while the server preloads its libraries.

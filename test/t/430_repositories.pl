@@ -54,4 +54,45 @@ my $base = $node->safe_psql('postgres', q(SELECT backup_now(kind => 'base')));
 ok(-f "$second/manifest/$base.json", 'so is a base backup');
 $node->wait_archived;
 
+# --- one is away ---------------------------------------------------------------
+
+my $archive_state = q(SELECT state, reason FROM backup_status WHERE what = 'WAL archiving');
+sub wal_files { return map { s{.*/}{}r } glob("$_[0]/wal/*/00000001/*/*"); }
+rename($second, "$second.away") or die $!;
+my @files;
+for (1 .. 3)
+{
+	push @files, $node->safe_psql('postgres', q(SELECT pg_walfile_name(pg_logical_emit_message(false, 'x', 'y'))));
+	$node->safe_psql('postgres', 'SELECT pg_switch_wal()');
+}
+$node->poll_query_until('postgres', q(SELECT failure ~ 'repository 2 of 2: ' FROM backup_wal)) or die 'nothing fails';
+ok(1, 'WAL is refused where one has not got it, and it is said which');
+# the healthy one has all of it
+my $newest = $files[2];
+for (1 .. 600)
+{
+	last if grep { /^\Q$newest\E-/ } wal_files($first);
+	select(undef, undef, undef, 0.1);
+}
+is(scalar(grep { my $file = $_; grep { /^\Q$file\E-/ } wal_files($first) } @files), 3,
+	'the other one gets it all the same, ahead of what is asked for');
+is($node->safe_psql('postgres', "SELECT last_archived_wal < '$files[0]' FROM pg_stat_archiver"), 't', 'but none of it counts as archived');
+my ($later, $warning) = ('', '');
+$node->psql('postgres', q(SELECT backup_now(database => 'app')), stdout => \$later, stderr => \$warning);
+like($later, qr/-app-/, 'a backup is good all the same');
+like($warning, qr/WARNING:  the backup is good, but not all is copied to every repository: directory .* does not exist/, 'with a warning');
+$node->psql('postgres', 'SELECT backup_sync()', stdout => \my $count, stderr => \$warning);
+like($warning, qr/WARNING:  repository 2 of 2 fails/, 'reading anew warns');
+is($node->safe_psql('postgres', 'SELECT string_agg(copies::text, $$,$$ ORDER BY id DESC) FROM backup_list()'), '1,2,2', 'and keeps what was known');
+$node->sql_fails("SELECT backup_delete('$app')", '58P01', 'does not exist', 'to delete from one that is away');
+ok(!-e "$first/manifest/$app.json", 'the other one has deleted it');
+rename("$second.away", $second) or die $!;
+$node->wait_archived;
+is_deeply([ wal_files($second) ], [ wal_files($first) ], 'when it is back, it catches up');
+is($node->safe_psql('postgres', 'SELECT backup_replicate()'), '1', 'and gets the backup');
+is(slurp_file("$second/manifest/$later.json"), slurp_file("$first/manifest/$later.json"), 'as it is');
+ok(-e "$second/manifest/$app.json", 'what was deleted meanwhile is still there');
+$node->safe_psql('postgres', "SELECT backup_delete('$app')");
+ok(!-e "$second/manifest/$app.json", 'and can be deleted again');
+
 done_testing();
