@@ -18,15 +18,17 @@ my $url = $node->url;
 my $data = $node->data_dir;
 my $folder = Cwd::abs_path($node->basedir);
 my $clone_port = PostgreSQL::Test::Cluster::get_free_port();
-my ($id, $base);
+my ($id, $base, $encrypted);
 
 # What stands in the README for things of the reader's own.
 sub translate
 {
 	my ($text) = @_;
 
+	$text =~ s{main-encrypted/backup/\K20261121T100610Z-shop-lgf8}{$encrypted // 'no id yet'}ge;
 	$text =~ s{file:///backup/main}{$url}g;
 	$text =~ s{/backup/main}{substr($url, 7)}ge;
+	$text =~ s{/etc/postgresql/backup_ext\.key|/media/safe}{$folder . ($& =~ m{^/etc} ? '/server.key' : '')}ge;
 	$text =~ s{/etc/postgresql/15/main|/var/lib/postgresql/15/main}{$data}g;
 	$text =~ s{/var/lib/postgresql/(?:15/)?(clones|bare)}{$folder/$1}g;
 	$text =~ s{port => 5444}{port => $clone_port};
@@ -53,6 +55,7 @@ sub run_sql
 		on_error_stop => 1);
 	is($status, 0, 'SQL: ' . ($block =~ /^(.*)/)[0]) or diag($err);
 	$id ||= $1 if $out =~ /^(\d{8}T\d{6}Z-shop-[a-z0-9]{4})/m;
+	$encrypted = $1 if $sql =~ /encrypted/ && $out =~ /^(\d{8}T\d{6}Z-shop-[a-z0-9]{4})/m;
 	$base ||= $1 if $out =~ /^(\d{8}T\d{6}Z-base-[a-z0-9]{4})/m;
 	$node->restart if $sql =~ /SET archive_mode/;
 	return;
