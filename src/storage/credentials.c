@@ -21,8 +21,8 @@
 #define LEFT_SECONDS	300
 #define LEFT_PART		10
 
-/* After a failed renewal, what is still good is used for so long. */
-#define AGAIN_MS		5000
+/* Nobody is asked more often, but for a reason. */
+#define AGAIN_MS		1000
 #define WAIT_MS			100
 
 #define FILES_MAX		2
@@ -33,7 +33,7 @@ typedef struct Watched
 	char	   *path;
 	BkProfileKind kind;
 	bool		exists;
-	struct stat status;			/* when it was read */
+	struct stat status;			/* when it was looked at last */
 } Watched;
 
 struct BkCredentialSource
@@ -47,8 +47,9 @@ struct BkCredentialSource
 	BkCredentials current;
 	bool		have;
 	bool		refused;		/* the store calls the current ones expired */
+	bool		outdated;		/* there should be others, but there are not */
 	int64_t		life;			/* of the current ones, in seconds */
-	int64_t		again_at;		/* no renewal before, by the monotonic clock */
+	int64_t		again_at;		/* the time for another look, monotonic */
 	bool		renewing;
 	uint64_t	renewals;		/* that have ended */
 	bool		renewed;		/* how the last one ended */
@@ -211,14 +212,13 @@ needs_renewal(const BkCredentialSource *source)
 	int64_t		left = source->current.expires - bk_clock_now();
 	int64_t		least = source->life / LEFT_PART;
 
-	if (!source->have || source->refused)
-		return true;
-	if (bk_clock_monotonic_ms() < source->again_at)
-		return false;
 	if (least > LEFT_SECONDS)
 		least = LEFT_SECONDS;
-	return (source->current.expires != 0 && left <= least) ||
-		files_changed(source);
+	if (!source->have || source->refused || files_changed(source))
+		return true;
+	return (source->outdated ||
+			(source->current.expires != 0 && left <= least)) &&
+		bk_clock_monotonic_ms() >= source->again_at;
 }
 
 /* May they be used while others are looked for? */
@@ -271,11 +271,12 @@ renew(BkCredentialSource *source, BkError *err)
 		source->life = found.expires != 0 ? found.expires - bk_clock_now() : 0;
 		source->have = true;
 		source->refused = false;
-		memcpy(source->files, files, sizeof(files));
 	}
-	else if (are_good(source) && !bk_error_is(err, BK_STATE_NO_RIGHT))
-		done = true;
 	explicit_bzero(&found, sizeof(found));
+	memcpy(source->files, files, sizeof(files));
+	source->outdated = !done;
+	if (!done && are_good(source) && !bk_error_is(err, BK_STATE_NO_RIGHT))
+		done = true;
 	source->again_at = done ? bk_clock_monotonic_ms() + AGAIN_MS : 0;
 	source->renewing = false;
 	source->renewals++;
