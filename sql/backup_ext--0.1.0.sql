@@ -38,7 +38,7 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     database_oid oid,
     content text,
     label text,
-    state text NOT NULL CHECK (state IN ('good', 'bad')),
+    state text NOT NULL CHECK (state IN ('good', 'bad', 'missing')),
     started_at timestamptz,
     finished_at timestamptz,
     system_identifier text,
@@ -71,7 +71,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.database IS 'database that w
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.database_oid IS 'OID of that database';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.content IS 'all, schema or data';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.label IS 'text of the user';
-COMMENT ON COLUMN @extschema@.backup_catalogue_data.state IS 'good or bad';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.state IS 'good, bad or missing';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.started_at IS 'when the backup began';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.finished_at IS 'when the backup was complete';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.system_identifier IS 'cluster that was backed up';
@@ -82,7 +82,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.plain_size IS 'bytes before 
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.stored_size IS 'bytes in the repository';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.verified_at IS 'when it was last verified';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.verified_level IS 'level of that verification';
-COMMENT ON COLUMN @extschema@.backup_catalogue_data.problem IS 'why it is bad';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.problem IS 'why it is not good';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.timeline IS 'timeline of a base backup';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.start_lsn IS 'where a recovery of a base backup begins';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.stop_lsn IS 'how far it must come at least';
@@ -176,6 +176,7 @@ CREATE TABLE @extschema@.backup_wal_range_data (
     gaps_end pg_catalog.pg_lsn,
     conflicts bigint,
     last_archived_at timestamptz,
+    loss text,
     PRIMARY KEY (repository, system_identifier, timeline)
 );
 COMMENT ON TABLE @extschema@.backup_wal_range_data IS
@@ -194,6 +195,7 @@ COMMENT ON COLUMN @extschema@.backup_wal_range_data.first_gap IS 'first missing 
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.gaps_end IS 'where the last of these places ends: recovery cannot come from before it';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.conflicts IS 'number of files with two different contents';
 COMMENT ON COLUMN @extschema@.backup_wal_range_data.last_archived_at IS 'when its newest segment was archived';
+COMMENT ON COLUMN @extschema@.backup_wal_range_data.loss IS 'what there was of it before it became less, until that is accepted';
 
 CREATE TABLE @extschema@.backup_clone_data (
     directory text PRIMARY KEY,
@@ -301,14 +303,14 @@ RETURNS boolean
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_delete';
 COMMENT ON FUNCTION @extschema@.backup_delete(text, boolean) IS
-'deletes a backup; the last good one of a database only with force';
+'deletes a backup, or takes a missing one off the list; the last good one of a database only with force';
 
 CREATE FUNCTION @extschema@.backup_sync(accept boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_sync';
 COMMENT ON FUNCTION @extschema@.backup_sync(boolean) IS
-'reads anew which backups the repository has, and returns their number; with accept, whichever repository is found';
+'reads anew which backups the repository has, and returns their number; with accept, whichever repository is found, and whatever has vanished from it';
 
 CREATE FUNCTION @extschema@.backup_replicate(id text DEFAULT NULL, wait boolean DEFAULT true)
 RETURNS bigint
@@ -537,7 +539,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue.id IS 'id of the backup';
 COMMENT ON COLUMN @extschema@.backup_catalogue.kind IS 'kind of the backup';
 COMMENT ON COLUMN @extschema@.backup_catalogue.database IS 'database that was backed up';
 COMMENT ON COLUMN @extschema@.backup_catalogue.content IS 'all, schema or data';
-COMMENT ON COLUMN @extschema@.backup_catalogue.state IS 'good or bad';
+COMMENT ON COLUMN @extschema@.backup_catalogue.state IS 'good or bad; missing: it has vanished from the repository, and was not deleted here';
 COMMENT ON COLUMN @extschema@.backup_catalogue.started_at IS 'when the backup began';
 COMMENT ON COLUMN @extschema@.backup_catalogue.finished_at IS 'when the backup was complete';
 COMMENT ON COLUMN @extschema@.backup_catalogue.plain_size IS 'bytes before compression';
@@ -547,7 +549,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue.compression IS 'codec and level';
 COMMENT ON COLUMN @extschema@.backup_catalogue.objects IS 'number of stored objects';
 COMMENT ON COLUMN @extschema@.backup_catalogue.verified_at IS 'when it was last verified';
 COMMENT ON COLUMN @extschema@.backup_catalogue.verified_level IS 'level of that verification';
-COMMENT ON COLUMN @extschema@.backup_catalogue.problem IS 'why it is bad, for pg_read_all_stats';
+COMMENT ON COLUMN @extschema@.backup_catalogue.problem IS 'why it is not good, for pg_read_all_stats';
 COMMENT ON COLUMN @extschema@.backup_catalogue.label IS 'text of the user';
 COMMENT ON COLUMN @extschema@.backup_catalogue.system_identifier IS 'cluster that was backed up';
 COMMENT ON COLUMN @extschema@.backup_catalogue.seen_at IS 'when this row was last compared with the repository';
@@ -596,7 +598,7 @@ BEGIN ATOMIC
         c.encrypted, c.copies
     -- each once, as the first repository that has it tells it
     FROM (
-            SELECT b.*, row_number() OVER (PARTITION BY b.id ORDER BY b.repository_number) AS place,
+            SELECT b.*, row_number() OVER (PARTITION BY b.id ORDER BY b.state = 'missing', b.repository_number) AS place,
                 count(*) FILTER (WHERE b.state = 'good') OVER (PARTITION BY b.id) AS copies
             FROM @extschema@.backup_catalogue AS b
             WHERE b.current
@@ -626,7 +628,8 @@ CREATE VIEW @extschema@.backup_wal_range AS
     SELECT d.system_identifier, d.timeline, d.parent, d.switch_lsn,
         d.first_wal, d.last_wal, d.segments, d.gaps, d.first_gap, d.gaps_end, d.conflicts,
         d.last_archived_at, d.seen_at,
-        @extschema@.backup_repository_number(d.repository) AS repository_number
+        @extschema@.backup_repository_number(d.repository) AS repository_number,
+        d.loss
     FROM @extschema@.backup_wal_range_data AS d
     WHERE @extschema@.backup_repository_number(d.repository) IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_wal_range IS
@@ -644,6 +647,7 @@ COMMENT ON COLUMN @extschema@.backup_wal_range.gaps_end IS 'where the last of th
 COMMENT ON COLUMN @extschema@.backup_wal_range.conflicts IS 'number of files with two different contents';
 COMMENT ON COLUMN @extschema@.backup_wal_range.last_archived_at IS 'when its newest segment was archived';
 COMMENT ON COLUMN @extschema@.backup_wal_range.seen_at IS 'when this row was last compared with the repository';
+COMMENT ON COLUMN @extschema@.backup_wal_range.loss IS 'what there was of it before it became less, until that is accepted';
 COMMENT ON COLUMN @extschema@.backup_wal_range.repository_number IS 'place of the repository in backup_ext.repository, from 1';
 
 CREATE VIEW @extschema@.backup_wal AS
@@ -748,6 +752,7 @@ CREATE VIEW @extschema@.backup_status AS
             pg_catalog.max(c.verified_at) AS verified_at
         FROM @extschema@.backup_catalogue AS c
         WHERE c.first AND c.database IS NOT NULL
+            AND c.state OPERATOR(pg_catalog.<>) 'missing'
             -- of one that cannot be read only its name is known
             AND (c.kind IS NOT NULL OR c.database OPERATOR(pg_catalog.<>) 'base'
                 OR EXISTS (SELECT FROM pg_catalog.pg_database AS d
@@ -811,6 +816,7 @@ CREATE VIEW @extschema@.backup_status AS
             SELECT c.id, c.state
             FROM @extschema@.backup_catalogue AS c
             WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database
+                AND c.state OPERATOR(pg_catalog.<>) 'missing'
                 AND (c.content IS NULL OR c.content OPERATOR(pg_catalog.=) 'all')
             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
             LIMIT 1
@@ -897,6 +903,7 @@ CREATE VIEW @extschema@.backup_status AS
             WHERE c.first AND c.database IS NULL
                 AND c.kind OPERATOR(pg_catalog.=) 'base'
                 AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+                AND c.state OPERATOR(pg_catalog.<>) 'missing'
         ) AS t
         LEFT JOIN LATERAL (
             SELECT c.id, c.finished_at
@@ -914,13 +921,14 @@ CREATE VIEW @extschema@.backup_status AS
              WHERE c.first AND c.database IS NULL
                 AND c.kind OPERATOR(pg_catalog.=) 'base'
                 AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+                AND c.state OPERATOR(pg_catalog.<>) 'missing'
              ORDER BY c.started_at DESC NULLS LAST, c.id DESC
              LIMIT 1)
             UNION ALL
             (SELECT c.id, c.state, c.started_at
              FROM @extschema@.backup_catalogue AS c
              WHERE c.first AND c.database OPERATOR(pg_catalog.=) 'base'
-                AND c.kind IS NULL
+                AND c.kind IS NULL AND c.state OPERATOR(pg_catalog.<>) 'missing'
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_database AS d
                                 WHERE d.datname OPERATOR(pg_catalog.=) 'base')
              ORDER BY c.started_at DESC NULLS LAST, c.id DESC
@@ -983,12 +991,41 @@ CREATE VIEW @extschema@.backup_status AS
         w.last_archived_wal, NULL, w.last_failed_at, w.failure,
         NULL, NULL, NULL, NULL, w.waiting OPERATOR(pg_catalog.>) 0
     FROM @extschema@.backup_wal AS w
-    WHERE w.state IS NOT NULL;
+    WHERE w.state IS NOT NULL
+    UNION ALL
+    -- what is not there any more, and was not deleted here
+    SELECT pg_catalog.concat('repository ', v.number), NULL, 'critical',
+        pg_catalog.concat_ws(' ',
+            CASE WHEN v.backups OPERATOR(pg_catalog.=) 1
+                    THEN pg_catalog.concat('Backup ', v.id, ' has vanished from it without being deleted here.')
+                WHEN v.backups OPERATOR(pg_catalog.>) 1
+                    THEN pg_catalog.concat(v.backups, ' backups have vanished from it without being deleted here, the newest is ', v.id, '.') END,
+            v.losses),
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, v.backups, NULL, false
+    FROM (
+            SELECT COALESCE(m.number, l.number) AS number, COALESCE(m.backups, 0) AS backups,
+                m.id, l.losses
+            FROM (
+                    SELECT c.repository_number AS number, pg_catalog.count(*) AS backups,
+                        pg_catalog.max(c.id) AS id
+                    FROM @extschema@.backup_catalogue AS c
+                    WHERE c.current AND c.state OPERATOR(pg_catalog.=) 'missing'
+                    GROUP BY c.repository_number
+                ) AS m
+                FULL JOIN (
+                    SELECT r.repository_number AS number,
+                        pg_catalog.string_agg(pg_catalog.concat('Its WAL of timeline ', r.timeline,
+                            ' has become less: ', r.loss, '.'), ' ' ORDER BY r.timeline) AS losses
+                    FROM @extschema@.backup_wal_range AS r
+                    WHERE r.loss IS NOT NULL
+                    GROUP BY r.repository_number
+                ) AS l ON m.number OPERATOR(pg_catalog.=) l.number
+        ) AS v;
 COMMENT ON VIEW @extschema@.backup_status IS
-'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried; one for the base backups, likewise, and one for WAL archiving';
-COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "base backups" or "WAL archiving"';
+'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried; one for the base backups, likewise, one for WAL archiving, and one for each repository from which something has vanished';
+COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "base backups", "WAL archiving" or "repository" and its place in the setting';
 COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, if it is about one';
-COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad or there is no good one; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
+COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad, there is no good one, or something has vanished; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';
 COMMENT ON COLUMN @extschema@.backup_status.last_success_at IS 'when the newest good backup, of schema and data, was complete';
 COMMENT ON COLUMN @extschema@.backup_status.last_success_age IS 'time since then: the number to watch';

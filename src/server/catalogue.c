@@ -83,7 +83,8 @@ static const char bk_sql_find_repository[] =
 
 static const char bk_sql_count_backups[] =
 "SELECT pg_catalog.count(DISTINCT c.id) FROM %s.backup_catalogue_data AS c"
-" WHERE %s.backup_repository_number(c.repository) IS NOT NULL";
+" WHERE %s.backup_repository_number(c.repository) IS NOT NULL"
+" AND c.state <> 'missing'";
 
 static const char bk_sql_forget_other_repository[] =
 "DELETE FROM %s.backup_catalogue_data AS c"
@@ -129,9 +130,25 @@ static const char bk_sql_remove_backup[] =
 "DELETE FROM %s.backup_catalogue_data"
 " WHERE repository = $1 AND id = $2";
 
+/*
+ * What was not deleted here and is not listed any more has been lost, or
+ * somebody has taken it away or hides it: a person is to know, and says so.
+ */
+static const char bk_sql_miss_unseen[] =
+"UPDATE %s.backup_catalogue_data AS c SET state = 'missing',"
+" problem = 'it has vanished from the repository, and was not deleted here'"
+" WHERE c.repository = $1 AND c.seen_at < $2"
+" AND NOT EXISTS (SELECT FROM %s.backup_run_data AS r"
+" WHERE r.verb = 'delete' AND r.backup_id = c.id AND r.state IN ('running', 'done'))";
+
 static const char bk_sql_remove_unseen[] =
 "DELETE FROM %s.backup_catalogue_data"
-" WHERE repository = $1 AND seen_at < $2";
+" WHERE repository = $1 AND seen_at < $2 AND ($3 OR state <> 'missing')";
+
+static const char bk_sql_forget_missing[] =
+"DELETE FROM %s.backup_catalogue_data AS c"
+" WHERE c.id = $1 AND c.state = 'missing'"
+" AND %s.backup_repository_number(c.repository) IS NOT NULL";
 
 static const char bk_sql_put_mark[] =
 "INSERT INTO %s.backup_mark_data (repository, system_identifier, name, lsn, timeline, at, seen_at)"
@@ -145,8 +162,12 @@ static const char bk_sql_remove_unseen_marks[] =
 "DELETE FROM %s.backup_mark_data"
 " WHERE repository = $1 AND seen_at < $2";
 
+/*
+ * WAL that has become less is remembered until somebody accepts it. What was
+ * seen by a sync that began later than this one is no measure.
+ */
 static const char bk_sql_put_wal_range[] =
-"INSERT INTO %s.backup_wal_range_data"
+"INSERT INTO %s.backup_wal_range_data AS r"
 " SELECT $1, pg_catalog.clock_timestamp(), e.*"
 " FROM pg_catalog.jsonb_to_record($2)"
 " AS e (system_identifier text, timeline bigint, parent bigint, switch_lsn pg_lsn,"
@@ -157,11 +178,25 @@ static const char bk_sql_put_wal_range[] =
 " switch_lsn = excluded.switch_lsn, first_wal = excluded.first_wal,"
 " last_wal = excluded.last_wal, segments = excluded.segments,"
 " gaps = excluded.gaps, first_gap = excluded.first_gap,"
-" gaps_end = excluded.gaps_end, conflicts = excluded.conflicts, last_archived_at = excluded.last_archived_at";
+" gaps_end = excluded.gaps_end, conflicts = excluded.conflicts, last_archived_at = excluded.last_archived_at,"
+" loss = CASE WHEN r.loss IS NOT NULL OR r.seen_at >= $3 THEN r.loss"
+" WHEN excluded.first_wal COLLATE \"C\" > r.first_wal THEN pg_catalog.concat('it began with ', r.first_wal)"
+" WHEN excluded.last_wal COLLATE \"C\" < r.last_wal THEN pg_catalog.concat('it ended with ', r.last_wal)"
+" WHEN excluded.segments < r.segments THEN pg_catalog.concat('it had ', r.segments, ' segments') END";
+
+static const char bk_sql_lose_unseen_ranges[] =
+"UPDATE %s.backup_wal_range_data SET first_wal = NULL, last_wal = NULL, segments = 0,"
+" gaps = 0, first_gap = NULL, gaps_end = NULL, conflicts = 0,"
+" loss = COALESCE(loss, pg_catalog.concat('it had ', segments, ' segments'))"
+" WHERE repository = $1 AND seen_at < $2 AND segments > 0";
 
 static const char bk_sql_remove_unseen_ranges[] =
 "DELETE FROM %s.backup_wal_range_data"
-" WHERE repository = $1 AND seen_at < $2";
+" WHERE repository = $1 AND seen_at < $2 AND ($3 OR loss IS NULL)";
+
+static const char bk_sql_accept_loss[] =
+"UPDATE %s.backup_wal_range_data SET loss = NULL"
+" WHERE repository = $1 AND $3 AND loss IS NOT NULL AND seen_at >= $2";
 
 static const char bk_sql_put_clone[] =
 "INSERT INTO %s.backup_clone_data (directory, backup, target, timeline, port,"
@@ -335,13 +370,14 @@ bk_catalogue_put_mark(const char *url, Jsonb *event)
 }
 
 void
-bk_catalogue_put_wal_range(const char *url, Jsonb *event)
+bk_catalogue_put_wal_range(const char *url, Jsonb *event, TimestampTz since)
 {
 	MemoryContext caller = bk_catalogue_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
+	bk_values_add_time(&values, since);
 	bk_catalogue_execute(bk_sql_put_wal_range, &values);
 	bk_catalogue_commit(caller);
 }
@@ -381,17 +417,35 @@ bk_catalogue_remove_backup(const char *url, const char *id)
 	bk_catalogue_commit(caller);
 }
 
+bool
+bk_catalogue_forget_missing(const char *id)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+	bool		found;
+
+	bk_values_add_text(&values, id);
+	bk_catalogue_execute(bk_sql_forget_missing, &values);
+	found = SPI_processed > 0;
+	bk_catalogue_commit(caller);
+	return found;
+}
+
 void
-bk_catalogue_remove_unseen(const char *url, TimestampTz since)
+bk_catalogue_remove_unseen(const char *url, TimestampTz since, bool accept)
 {
 	MemoryContext caller = bk_catalogue_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add_time(&values, since);
+	bk_values_add(&values, BOOLOID, BoolGetDatum(accept), false);
+	bk_catalogue_execute(bk_sql_miss_unseen, &values);
 	bk_catalogue_execute(bk_sql_remove_unseen, &values);
 	bk_catalogue_execute(bk_sql_remove_unseen_marks, &values);
+	bk_catalogue_execute(bk_sql_lose_unseen_ranges, &values);
 	bk_catalogue_execute(bk_sql_remove_unseen_ranges, &values);
+	bk_catalogue_execute(bk_sql_accept_loss, &values);
 	bk_catalogue_commit(caller);
 }
 

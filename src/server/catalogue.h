@@ -53,8 +53,12 @@ extern void bk_catalogue_put_backup(const char *url, Jsonb *event);
 /* Adds or replaces a named restore point by a "mark" event. */
 extern void bk_catalogue_put_mark(const char *url, Jsonb *event);
 
-/* Adds or replaces what is known of the WAL of one timeline by a "wal" event. */
-extern void bk_catalogue_put_wal_range(const char *url, Jsonb *event);
+/*
+ * Adds or replaces what is known of the WAL of one timeline by a "wal" event of
+ * a program that was started at the given time.
+ */
+extern void bk_catalogue_put_wal_range(const char *url, Jsonb *event,
+									   TimestampTz since);
 
 /* Adds or replaces a clone by a "restored" event. */
 extern void bk_catalogue_put_clone(Jsonb *event, const char *created_by);
@@ -65,11 +69,16 @@ extern void bk_catalogue_remove_clone(const char *directory);
 /* Takes a backup out. */
 extern void bk_catalogue_remove_backup(const char *url, const char *id);
 
+/* Takes a backup out that is missing; false: no such one is. */
+extern bool bk_catalogue_forget_missing(const char *id);
+
 /*
  * Takes out the backups, marks and WAL that a sync, begun at the given time, has
- * not seen.
+ * not seen. A backup that was not deleted here stays as a missing one, and so
+ * does a loss of WAL, unless they are accepted.
  */
-extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since);
+extern void bk_catalogue_remove_unseen(const char *url, TimestampTz since,
+									   bool accept);
 
 /* How many backups are there in the repositories that are set now? */
 extern int64 bk_catalogue_count_backups(void);

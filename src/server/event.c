@@ -75,6 +75,7 @@ bk_report_init(BkReport *report, int slot, const char *verb, const char *url)
 	report->slot = slot;
 	report->verb = verb;
 	report->url = url;
+	report->since = GetCurrentTimestamp();
 	initStringInfo(&report->checks);
 	report->line_context = AllocSetContextCreate(CurrentMemoryContext,
 												 "backup_ext event",
@@ -230,7 +231,8 @@ bk_event_put_new_backup(BkReport *report, const char *url, const char *id,
 static void
 bk_event_wal(BkReport *report, Jsonb *event)
 {
-	bk_catalogue_put_wal_range(bk_event_url(report, event, "repository"), event);
+	bk_catalogue_put_wal_range(bk_event_url(report, event, "repository"), event,
+							   report->since);
 }
 
 /* Keeps the line for the run's row, built anew from its known members. */

@@ -17,6 +17,7 @@ typedef struct BkReport
 	int			slot;
 	const char *verb;
 	const char *url;			/* of the repositories, as a list */
+	TimestampTz since;			/* the program was started then, or later */
 	List	   *seen;			/* URLs of those that were reported */
 	bool		greeted;		/* "hello" has come */
 	bool		ended;			/* "done" or "failed" has come */

@@ -154,6 +154,7 @@ bk_sync(PG_FUNCTION_ARGS)
 	bool		accept = bk_argument_bool(fcinfo, 0, "accept");
 	BkRun	   *run = bk_request_new("sync");
 
+	run->accept = accept;
 	bk_request_add_bool(run, "accept", accept);
 	PG_RETURN_INT64(pg_strtoint64(bk_call(run, true)));
 }

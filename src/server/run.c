@@ -38,7 +38,6 @@ typedef struct BkWork
 	BkReport	report;
 	BkChild		child;
 	BkOutcome	outcome;
-	TimestampTz program_started_at;
 	int			log_lines;		/* that were relayed */
 	bool		concluded;		/* the outcome is known, whatever comes */
 	bool		finished;		/* the slot is not ours, yet or any more */
@@ -49,6 +48,7 @@ static void bk_work_abandon(int code, Datum arg);
 static void bk_work_carry_out(BkWork *work);
 static void bk_work_do(BkWork *work);
 static void bk_work_relay(BkWork *work);
+static void bk_work_forget_missing(BkWork *work);
 static void bk_work_succeed(BkWork *work);
 static bool bk_work_record(BkWork *work);
 static void bk_work_refresh(BkWork *work);
@@ -173,7 +173,6 @@ bk_work_do(BkWork *work)
 	}
 
 	/* let the program work */
-	work->program_started_at = GetCurrentTimestamp();
 	bk_child_start(&work->child, "agent", request);
 	bk_work_relay(work);
 
@@ -181,6 +180,8 @@ bk_work_do(BkWork *work)
 	bk_work_refresh(work);
 	bk_report_conclude(&work->report, work->child.status, work->run.cancel,
 					   &work->outcome);
+	if (strcmp(work->run.verb, "delete") == 0)
+		bk_work_forget_missing(work);
 	if (work->outcome.ok)
 		bk_work_succeed(work);
 	work->concluded = true;
@@ -204,6 +205,21 @@ bk_work_relay(BkWork *work)
 	bk_child_relay(&work->child, &host);
 }
 
+/*
+ * A backup that has vanished cannot be deleted; whoever asks for that knows it,
+ * and then it is no longer missed. The program has looked in all repositories.
+ */
+static void
+bk_work_forget_missing(BkWork *work)
+{
+	bool		is_nowhere = !work->outcome.ok &&
+		strcmp(work->outcome.sqlstate, "42704") == 0;
+
+	if ((work->outcome.ok || is_nowhere) &&
+		bk_catalogue_forget_missing(work->run.backup_id))
+		bk_outcome_succeed(&work->outcome, NULL);
+}
+
 /* What remains to be done for some verbs when the program has succeeded. */
 static void
 bk_work_succeed(BkWork *work)
@@ -214,7 +230,8 @@ bk_work_succeed(BkWork *work)
 		return;
 	/* what is known of a repository that was not reached stays */
 	foreach(cell, work->report.seen)
-		bk_catalogue_remove_unseen(lfirst(cell), work->program_started_at);
+		bk_catalogue_remove_unseen(lfirst(cell), work->report.since,
+								   work->run.accept);
 	snprintf(work->outcome.result, sizeof(work->outcome.result), INT64_FORMAT,
 			 bk_catalogue_count_backups());
 }

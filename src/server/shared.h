@@ -50,6 +50,7 @@ typedef struct BkRun
 	int64		run;
 	BkRunState	state;
 	bool		cancel;			/* somebody wants it to stop */
+	bool		accept;			/* a sync: what is missing is no alarm */
 	bool		recorded;		/* its final row is written, or never can be */
 	bool		row_written;	/* so is its first one, if it had to wait */
 	int			waiters;

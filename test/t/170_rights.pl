@@ -396,7 +396,7 @@ for my $lie (@lies)
 	}
 }
 is_deeply(tree($place), $outside, 'nothing is touched');
-is($server->sql('SELECT backup_sync()'), scalar(my @listed = $server->listed), 'sync');
+is($server->sql('SELECT backup_sync(accept => true)'), scalar(my @listed = $server->listed), 'sync');
 is($server->sql('SELECT count(*) FROM backup_list()'), scalar(@listed), 'takes the lies away');
 
 # The id of the repository is compared, not used.
