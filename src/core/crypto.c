@@ -199,7 +199,10 @@ bk_crypto_x25519_public(const unsigned char secret[BK_CRYPTO_KEY_SIZE],
 	return ok;
 }
 
-/* OpenSSL refuses a result of zeros, which is what a point of low order gives. */
+/*
+ * A point of low order gives a result of zeros, which OpenSSL writes and then
+ * calls a failure. Other failures say nothing about the point.
+ */
 bool
 bk_crypto_x25519(const unsigned char secret[BK_CRYPTO_KEY_SIZE],
 				 const unsigned char public[BK_CRYPTO_KEY_SIZE],
@@ -220,13 +223,15 @@ bk_crypto_x25519(const unsigned char secret[BK_CRYPTO_KEY_SIZE],
 	ok = (peer != NULL && ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
 		  EVP_PKEY_derive_set_peer(ctx, peer) == 1) ||
 		openssl_error(err, "could not set up a key agreement");
-	if (ok && (EVP_PKEY_derive(ctx, shared, &len) != 1 ||
-			   len != BK_CRYPTO_KEY_SIZE ||
-			   bk_digest_equal(shared, zeros, sizeof(zeros))))
+	if (ok)
 	{
-		ERR_clear_error();
-		ok = bk_error(err, BK_STATE_CORRUPT,
-					  "a public key is a point of low order");
+		memset(shared, 0xff, BK_CRYPTO_KEY_SIZE);
+		ok = (EVP_PKEY_derive(ctx, shared, &len) == 1 &&
+			  len == BK_CRYPTO_KEY_SIZE) ||
+			openssl_error(err, "could not agree on a key");
+		if (bk_digest_equal(shared, zeros, sizeof(zeros)))
+			ok = bk_error(err, BK_STATE_CORRUPT,
+						  "a public key is a point of low order");
 	}
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(peer);
