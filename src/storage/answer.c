@@ -99,9 +99,9 @@ take_status(BkHttpResponse *response, const char *line, size_t len,
 	}
 	response->header_count = 0;
 	response->status = 0;
-	for (size_t i = at; i < at + 3 && i < len; i++)
+	for (size_t i = at; i < at + 3 && i < len && isdigit((unsigned char) line[i]); i++)
 		response->status = response->status * 10 + (line[i] - '0');
-	if (len >= at + 3 && response->status >= 100 && response->status <= 599)
+	if (response->status >= 100 && response->status <= 599)
 		return true;
 	response->status = 0;
 	return bk_error(err, BK_STATE_PROTOCOL, "server does not speak HTTP");
