@@ -199,14 +199,18 @@ bk_wal_state_counted(BkWalState *state)
 		bk_wal_state_time(state->stats.failed_wal, &since);
 }
 
-/* Takes a file that was archived if it was later than what is known. */
+/*
+ * Takes a file that was archived if it was later than what is known. The last
+ * one that the server knows may be no segment: then ours is the last segment.
+ */
 static void
 bk_wal_state_last(BkWalState *state, const char *name, TimestampTz at)
 {
 	TimeLineID	timeline;
 	XLogSegNo	segment;
 
-	if (at >= state->last_at && bk_wal_file_is_segment(name))
+	if ((at >= state->last_at || state->last_wal[0] == '\0') &&
+		bk_wal_file_is_segment(name))
 	{
 		strlcpy(state->last_wal, name, sizeof(state->last_wal));
 		XLogFromFileName(name, &timeline, &segment, wal_segment_size);
