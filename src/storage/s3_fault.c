@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/utf8.h"
+#include "storage/words.h"
 #include "storage/xml.h"
 
 typedef struct Rule
@@ -76,7 +76,6 @@ static bool note_error(void *arg, const char *path, const char *text,
 static const Rule *find_rule(const BkS3Fault *fault);
 static void copy_header(const BkHttpResponse *response, const char *name,
 						char *to, size_t size);
-static void copy_text(char *to, size_t size, const char *text);
 static bool tell_right_region(const BkS3Fault *fault, const BkS3Place *place,
 							  BkError *err);
 
@@ -105,9 +104,9 @@ void
 bk_s3_fault_say(BkS3Fault *fault, const char *code, const char *message)
 {
 	if (code != NULL)
-		copy_text(fault->code, sizeof(fault->code), code);
+		bk_words_copy(fault->code, sizeof(fault->code), code);
 	if (message != NULL)
-		copy_text(fault->message, sizeof(fault->message), message);
+		bk_words_copy(fault->message, sizeof(fault->message), message);
 }
 
 BkS3Remedy
@@ -171,9 +170,9 @@ note_error(void *arg, const char *path, const char *text, BkError *err)
 	else if (strcmp(path, "/Error/Message") == 0)
 		bk_s3_fault_say(fault, NULL, text);
 	else if (strcmp(path, "/Error/RequestId") == 0)
-		copy_text(fault->request_id, sizeof(fault->request_id), text);
+		bk_words_copy(fault->request_id, sizeof(fault->request_id), text);
 	else if (strcmp(path, "/Error/Region") == 0)
-		copy_text(fault->region, sizeof(fault->region), text);
+		bk_words_copy(fault->region, sizeof(fault->region), text);
 	return true;
 }
 
@@ -216,30 +215,7 @@ copy_header(const BkHttpResponse *response, const char *name, char *to,
 	const char *value = bk_http_find(response, name);
 
 	if (value != NULL)
-		copy_text(to, size, value);
-}
-
-/* As much as has room, in whole characters, and nothing that moves a cursor. */
-static void
-copy_text(char *to, size_t size, const char *text)
-{
-	size_t		at = 0;
-
-	while (*text != '\0')
-	{
-		size_t		len = bk_utf8_length(text);
-		size_t		take = len == 0 ? 1 : len;
-
-		if (at + take >= size)
-			break;
-		if (len == 0 || (unsigned char) *text < ' ' || *text == 0x7f)
-			to[at] = '?';
-		else
-			memcpy(to + at, text, take);
-		at += take;
-		text += take;
-	}
-	to[at] = '\0';
+		bk_words_copy(to, size, value);
 }
 
 static bool

@@ -45,8 +45,6 @@ static bool digest_parts(const BkS3Part *parts, int count, bool md5,
 static bool parse_md5(const char *etag, unsigned char *md5);
 static bool read_back(const BkS3Multipart *upload, const BkS3Part *parts,
 					  int count, BkError *err);
-static bool read_part(BkReader *reader, const BkS3Part *part, char *buf,
-					  bool *same, BkError *err);
 
 bool
 bk_s3_multipart_begin(BkS3Multipart *upload, BkS3 *s3, BkS3Client *client,
@@ -88,15 +86,15 @@ bk_s3_multipart_send(const BkS3Multipart *upload, BkS3Client *client,
 	BkS3Request request;
 	bool		done;
 
-	part->size = len;
+	part->content.size = len;
 	bk_s3_request_init(&request, s3, "PUT", (BkS3Deed) {"store", "s3:PutObject", upload->key});
 	bk_http_query(&request.http, "partNumber", "%d", number);
 	bk_http_query(&request.http, "uploadId", "%s", upload->upload_id);
 	bk_s3_add_customer_key(&request, s3);
 	request.accept = bk_s3_accept_etag;
-	done = bk_s3_set_body(&request, s3, data, len, upload->checksums, part->sha256, err) &&
+	done = bk_s3_set_body(&request, s3, data, len, upload->checksums, part->content.sha256, err) &&
 		bk_s3_call(client, &request, err) &&
-		bk_s3_is_proof(&request, s3, part->sha256, &part->proof, err);
+		bk_s3_is_proof(&request, s3, part->content.sha256, &part->proof, err);
 	if (done)
 		(void) bk_s3_etag(&request.response, part->etag, sizeof(part->etag));
 	bk_s3_request_free(&request);
@@ -198,7 +196,7 @@ list_parts(const BkS3Multipart *upload, const BkS3Part *parts, int count,
 		bk_buf_append_string(list, "\"</ETag>");
 		if (upload->checksums)
 		{
-			bk_base64_encode(parts[i].sha256, BK_DIGEST_SIZE, true, checksum);
+			bk_base64_encode(parts[i].content.sha256, BK_DIGEST_SIZE, true, checksum);
 			bk_buf_printf(list, "<ChecksumSHA256>%s</ChecksumSHA256>", checksum);
 		}
 		bk_buf_append_string(list, "</Part>");
@@ -246,7 +244,7 @@ confirm(const BkS3Multipart *upload, BkS3Client *client, const BkS3Part *parts,
 	bool		proved;
 
 	for (int i = 0; i < count; i++)
-		size += parts[i].size;
+		size += parts[i].content.size;
 	if (!bk_s3_head(client, upload->s3, upload->key, &head, err))
 		return false;
 	if (!head.stat.exists || head.stat.size != size)
@@ -307,7 +305,7 @@ digest_parts(const BkS3Part *parts, int count, bool md5, unsigned char *raw,
 	for (int i = 0; good && *possible && i < count; i++)
 	{
 		if (!md5)
-			good = bk_digest_update(digest, parts[i].sha256, BK_DIGEST_SIZE, err);
+			good = bk_digest_update(digest, parts[i].content.sha256, BK_DIGEST_SIZE, err);
 		else if (parse_md5(parts[i].etag, of_part))
 			good = bk_digest_update(digest, of_part, sizeof(of_part), err);
 		else
@@ -338,41 +336,14 @@ read_back(const BkS3Multipart *upload, const BkS3Part *parts, int count,
 		  BkError *err)
 {
 	BkReader   *reader = bk_s3_get_open(upload->s3, upload->key, err);
-	char	   *buf = malloc(BK_STREAM_BUFFER);
-	bool		good = reader != NULL && (buf != NULL || bk_error_memory(err));
-	bool		same = true;
+	bool		same = false;
+	bool		good = reader != NULL &&
+		bk_same_parts(reader, parts, sizeof(*parts), count, &same, err);
 
-	for (int i = 0; good && same && i < count; i++)
-		good = read_part(reader, &parts[i], buf, &same, err);
+	bk_reader_close(reader);
 	if (good && !same)
-		good = bk_error(err, BK_STATE_CORRUPT,
+		return bk_error(err, BK_STATE_CORRUPT,
 						"object \"%s\" in \"%s\" reads back other than it was written",
 						upload->key, upload->s3->place.place);
-	bk_reader_close(reader);
-	free(buf);
-	return good;
-}
-
-static bool
-read_part(BkReader *reader, const BkS3Part *part, char *buf, bool *same,
-		  BkError *err)
-{
-	BkDigest   *digest = bk_digest_new(err);
-	unsigned char sha256[BK_DIGEST_SIZE];
-	size_t		left = part->size;
-	size_t		got = 1;
-	bool		good = digest != NULL;
-
-	while (good && left > 0 && got > 0)
-	{
-		good = bk_read(reader, buf, left < BK_STREAM_BUFFER ? left : BK_STREAM_BUFFER,
-					   &got, err) &&
-			bk_digest_update(digest, buf, got, err);
-		if (good)
-			left -= got;
-	}
-	good = good && bk_digest_final(digest, sha256, err);
-	bk_digest_free(digest);
-	*same = good && left == 0 && memcmp(sha256, part->sha256, BK_DIGEST_SIZE) == 0;
 	return good;
 }

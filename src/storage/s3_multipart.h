@@ -8,6 +8,7 @@
 
 #include "storage/s3_client.h"
 #include "storage/s3_object.h"
+#include "storage/same.h"
 
 /* More than this no store takes. */
 #define BK_S3_PARTS_MAX		10000
@@ -15,8 +16,7 @@
 /* A part that the store has acknowledged. */
 typedef struct BkS3Part
 {
-	size_t		size;
-	unsigned char sha256[BK_DIGEST_SIZE];
+	BkSamePart	content;
 	char		etag[BK_S3_ETAG_SIZE];
 	bool		proof;			/* the store has shown that it has the bytes */
 } BkS3Part;

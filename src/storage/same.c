@@ -1,6 +1,6 @@
 /*
  * same.c
- *	  A writer for an object that is there already.
+ *	  Comparing what is stored with what was to be stored.
  */
 #include "storage/same.h"
 
@@ -20,6 +20,8 @@ static bool same_write(BkWriter *writer, const void *buf, size_t len,
 					   BkError *err);
 static bool same_finish(BkWriter *writer, BkError *err);
 static void same_close(BkWriter *writer);
+static bool read_part(BkReader *reader, const BkSamePart *part, char *buf,
+					  bool *same, BkError *err);
 static bool differs(const Same *same, BkError *err);
 
 static const BkWriterOps same_ops = {
@@ -44,6 +46,24 @@ bk_same_open(BkReader *there, const char *key, const char *place, BkError *err)
 	same->place = place;
 	same->there = there;
 	return &same->base;
+}
+
+bool
+bk_same_parts(BkReader *reader, const void *parts, size_t stride, int count,
+			  bool *same, BkError *err)
+{
+	char	   *buf = malloc(BK_STREAM_BUFFER);
+	size_t		got = 0;
+	bool		good = buf != NULL || bk_error_memory(err);
+
+	*same = good;
+	for (int i = 0; good && *same && i < count; i++)
+		good = read_part(reader, (const void *) ((const char *) parts + (size_t) i * stride),
+						 buf, same, err);
+	good = good && (!*same || bk_read(reader, buf, 1, &got, err));
+	*same = *same && got == 0;
+	free(buf);
+	return good;
 }
 
 static bool
@@ -85,6 +105,30 @@ same_close(BkWriter *writer)
 	bk_reader_close(same->there);
 	free(same->key);
 	free(same);
+}
+
+static bool
+read_part(BkReader *reader, const BkSamePart *part, char *buf, bool *same,
+		  BkError *err)
+{
+	BkDigest   *digest = bk_digest_new(err);
+	unsigned char sha256[BK_DIGEST_SIZE];
+	size_t		left = part->size;
+	size_t		got = 1;
+	bool		good = digest != NULL;
+
+	while (good && left > 0 && got > 0)
+	{
+		good = bk_read(reader, buf, left < BK_STREAM_BUFFER ? left : BK_STREAM_BUFFER,
+					   &got, err) &&
+			bk_digest_update(digest, buf, got, err);
+		if (good)
+			left -= got;
+	}
+	good = good && bk_digest_final(digest, sha256, err);
+	bk_digest_free(digest);
+	*same = good && left == 0 && memcmp(sha256, part->sha256, BK_DIGEST_SIZE) == 0;
+	return good;
 }
 
 static bool

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/buf.h"
+#include "storage/azure.h"
 #include "storage/posix.h"
 #include "storage/s3.h"
 #include "storage/sftp.h"
@@ -25,6 +26,7 @@ static const StorageScheme storage_schemes[] = {
 	{"file", bk_posix_open},
 	{"s3", bk_s3_open},
 	{"sftp", bk_sftp_open},
+	{"azure", bk_azure_open},
 };
 
 static const StorageScheme *find_scheme(const char *url, size_t len);
