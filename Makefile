@@ -210,6 +210,13 @@ faults: all $(TOOLS)
 	+@sh test/drop.sh env PG_CONFIG='$(PG_CONFIG)' \
 		sh -ec 'for fault; do echo "$$fault"; sh "$$fault"; done' sh $(FAULTS)
 
+# Stores whose servers are too large to install for every check: Microsoft's
+# emulator of Azure comes from npm.
+stores: all $(TOOLS) build/test/unit/test_storage
+	+@[ -x build/npm/node_modules/.bin/azurite-blob ] || \
+		npm install --silent --no-audit --no-fund --prefix build/npm azurite >/dev/null
+	+@sh test/drop.sh $(run) stores sh test/tap.sh test/stores/*.pl
+
 bench: all
 	+@PG_CONFIG='$(PG_CONFIG)' SCALE=$(SCALE) ROUNDS=$(ROUNDS) sh test/bench.sh
 # Needs "make install" before it, since the server must find the program.
@@ -221,5 +228,5 @@ demo:
 
 .SECONDARY:
 .PHONY: FORCE lint unit unit-san fuzz build-tests clang regress tap installcheck versions \
-	check-versions check check-all print-checks faults bench bench-physical bench-s3 demo install-program \
+	check-versions check check-all print-checks faults stores bench bench-physical bench-s3 demo install-program \
 	installdirs-program uninstall-program
