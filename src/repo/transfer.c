@@ -31,8 +31,8 @@ static bool small_found(void *arg, const char *key, const BkObjectStat *stat,
 						BkError *err);
 static bool copy_text(const BkTransfer *transfer, const char *key, size_t max,
 					  BkError *err);
-static bool check_wal(const BkTransfer *transfer, const BkWalFound *found,
-					  BkError *err);
+static bool check_wal(const BkTransfer *transfer, BkRepository *repo,
+					  const BkWalFound *found, BkError *err);
 static bool agrees(const BkTransfer *transfer, const BkWalName *name,
 				   const BkWalFound *found, const BkWalFound *there,
 				   BkError *err);
@@ -81,7 +81,7 @@ bk_transfer_wal(const BkTransfer *transfer, const char *system_identifier,
 		return false;
 	if (there.state != BK_WAL_MISSING)
 		return agrees(transfer, name, found, &there, err);
-	return check_wal(transfer, found, err) &&
+	return check_wal(transfer, transfer->from, found, err) &&
 		copy_key(transfer, found->key, err) &&
 		/* Somebody else may have archived it meanwhile. */
 		bk_wal_find(transfer->to, system_identifier, name, &there, err) &&
@@ -200,10 +200,11 @@ copy_text(const BkTransfer *transfer, const char *key, size_t max, BkError *err)
 }
 
 static bool
-check_wal(const BkTransfer *transfer, const BkWalFound *found, BkError *err)
+check_wal(const BkTransfer *transfer, BkRepository *repo,
+		  const BkWalFound *found, BkError *err)
 {
-	const BkKeys *keys = transfer->from->keys;
-	BkReader   *reader = bk_wal_reader(transfer->from, found, err);
+	const BkKeys *keys = repo->keys;
+	BkReader   *reader = bk_wal_reader(repo, found, err);
 	bool		ok = reader != NULL && pump(transfer, reader, NULL, err);
 
 	bk_reader_close(reader);
@@ -211,12 +212,22 @@ check_wal(const BkTransfer *transfer, const BkWalFound *found, BkError *err)
 	return ok || (bk_error_is(err, BK_STATE_REFUSED) && (keys == NULL || !keys->is_owner));
 }
 
+/*
+ * While a repository key is replaced, a file may be named by the old one here
+ * and by the new one there: the server has compared both with its own when it
+ * archived it, so that it is enough if the other is ours.
+ */
 static bool
 agrees(const BkTransfer *transfer, const BkWalName *name,
 	   const BkWalFound *found, const BkWalFound *there, BkError *err)
 {
+	const BkKeys *keys = transfer->to->keys;
+	bool		rotated = keys != NULL && keys->secret_count > 1;
+
 	if (there->state == BK_WAL_STORED && strcmp(there->digest, found->digest) == 0)
 		return true;
+	if (there->state == BK_WAL_STORED && rotated)
+		return check_wal(transfer, transfer->to, there, err);
 	if (there->state == BK_WAL_MISSING)
 		return bk_error(err, BK_STATE_IN_USE, "WAL file \"%s\" was removed from \"%s\" while it was stored",
 						name->text, transfer->to->url);

@@ -94,6 +94,12 @@ $restored->same_rows('shop', $node, 'shop', 'a restored cluster has all rows');
 is($node->program_ok([ 'cat', $logical, '--object', 'RESTORE.txt', @owner ], 'the instructions can be checked'),
 	slurp_file($node->object($logical, 'RESTORE.txt')), 'and are these');
 
+# --- a second repository ---------------------------------------------------------
+
+my $second = $node->url . '-second';
+$node->program_ok([ 'replicate', '--to', $second, '--create', '--key-file', $key ], 'the server copies what it cannot read');
+command_ok([ 'pg_backup_ext', 'verify', $base, '--repo', $second, @owner ], 'and the owner can read the copy');
+
 # --- with stock tools -----------------------------------------------------------
 
 local %ENV = (%ENV, IDENTITY => $identity, PGHOST => $node->host, PGPORT => $node->port);

@@ -63,6 +63,16 @@ foreach (@forgeries)
 	defined $before ? BackupExt::write_file("$repo/$path", $before) : unlink "$repo/$path";
 }
 
+# A mark of somebody else is none.
+my ($mark) = $node->safe_psql('postgres', q{SELECT backup_mark('mine')}) ? glob "$repo/mark/*/*-mine.json" : die;
+my $false_mark = $mark =~ s{^\Q$repo\E/|mine(?=\.json$)}{$& eq 'mine' ? 'false' : ''}ger;
+my $content = $node->read_json($mark =~ s{^\Q$repo\E/}{}r);
+$content->{name} = 'false';
+$node->write_json($false_mark, $content);
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+is($node->safe_psql('postgres', 'SELECT string_agg(name, $$ $$) FROM backup_mark_list'), 'mine', 'a false mark is left out');
+unlink "$repo/$false_mark";
+
 # --- whole backups -------------------------------------------------------------
 
 my ($status, $out, $err) = $node->program('backup', '--database', 'template1', '--json', @forger);
