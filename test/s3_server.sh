@@ -145,6 +145,15 @@ make_user() # NAME FILE
 	(umask 077 && printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$id" "$secret" >"$2")
 }
 
+# A storage class beside the usual one.
+make_class() # NAME
+{
+	radosgw-admin -n client.rgw zonegroup placement add --rgw-zonegroup default \
+		--placement-id default-placement --storage-class "$1" >/dev/null 2>>"$log/admin.log" &&
+		radosgw-admin -n client.rgw zone placement add --rgw-zone default --placement-id default-placement \
+			--storage-class "$1" --data-pool "default.rgw.$1.data" >/dev/null 2>>"$log/admin.log"
+}
+
 start()
 {
 	rm -rf "$dir/mon" "$dir/osd" "$log"
@@ -162,6 +171,7 @@ start()
 	ceph-osd -i 0 >/dev/null 2>>"$log/mkfs.log" || return 1
 	wait_for osd sh -c "ceph --connect-timeout 20 osd stat | grep -q '1 up'" || return 1
 	make_user owner "$dir/credentials" || return 1
+	make_class STANDARD_IA || return 1
 	radosgw -n client.rgw || return 1
 	wait_for rgw curl -s -o /dev/null "http://127.0.0.1:$(cat "$dir/port")/" || return 1
 }

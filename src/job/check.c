@@ -202,15 +202,22 @@ check_repository(const BkRequest *request, const char *name,
 				 const BkHost *host)
 {
 	char		accepts[64];
+	char		store[64];
 	BkError		problem;
 	BkRepository *repo;
+	bool		ok;
 
 	snprintf(accepts, sizeof(accepts), "%s accepts this cluster", name);
 	repo = bk_common_open(request, host, &problem);
 	report(host, name, repo != NULL, request->repository, &problem);
 	if (repo != NULL)
+	{
+		snprintf(store, sizeof(store), "%s's store", name);
 		report(host, accepts, bk_common_may_write(request, repo, &problem),
 			   "registered", &problem);
+		ok = bk_repository_probe(repo, false, &problem);
+		report(host, store, ok, repo->abilities, &problem);
+	}
 	bk_repository_close(repo);
 }
 

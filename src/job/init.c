@@ -108,6 +108,7 @@ create(const BkRequest *request, const BkHost *host, const BkAsker *asker,
 
 	if (repo == NULL)
 		return false;
+	bk_common_report_check(host, "store", true, repo->abilities, NULL);
 	ok = bk_writer_register(repo, &asker->server, BK_WRITER_CREATED, err);
 	if (ok)
 		bk_common_report_repository(repo, host);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/buf.h"
 #include "core/clock.h"
 #include "core/digest.h"
 #include "repo/layout.h"
@@ -36,6 +37,8 @@ static bool take_keys(BkRepository *repo, const BkRepositoryTarget *target,
 static bool require_empty(BkRepository *repo, BkError *err);
 static bool write_sentinel(BkRepository *repo, BkError *err);
 static bool read_sentinel(BkRepository *repo, BkError *err);
+static bool add_ability(void *arg, const char *name, const char *value,
+						BkError *err);
 static bool require_expected(BkRepository *repo, const char *expected_id,
 							 BkError *err);
 static bool object_found(void *arg, const char *key,
@@ -55,7 +58,8 @@ bk_repository_create(const BkRepositoryTarget *target, BkError *err)
 
 	if (repo == NULL)
 		return NULL;
-	if (require_empty(repo, err) && write_sentinel(repo, err))
+	if (require_empty(repo, err) && bk_repository_probe(repo, true, err) &&
+		write_sentinel(repo, err))
 		return repo;
 	bk_repository_close(repo);
 	return NULL;
@@ -73,6 +77,20 @@ bk_repository_open(const BkRepositoryTarget *target, BkError *err)
 		return repo;
 	bk_repository_close(repo);
 	return NULL;
+}
+
+bool
+bk_repository_probe(BkRepository *repo, bool write, BkError *err)
+{
+	BkBuf		abilities;
+	bool		done;
+
+	bk_buf_init(&abilities);
+	done = bk_storage_probe(repo->storage, write, add_ability, &abilities, err);
+	free(repo->abilities);
+	repo->abilities = done ? bk_buf_take(&abilities, err) : NULL;
+	bk_buf_free(&abilities);
+	return repo->abilities != NULL;
 }
 
 void
@@ -385,6 +403,15 @@ require_expected(BkRepository *repo, const char *expected_id, BkError *err)
 	bk_error_detail(err, "The repository there has id %s, this server knows %s.",
 					repo->id, expected_id);
 	return bk_error_hint(err, "Check what is mounted there. If the change is on purpose, run: SELECT backup_sync(accept => true);");
+}
+
+static bool
+add_ability(void *arg, const char *name, const char *value, BkError *err)
+{
+	BkBuf	   *abilities = arg;
+
+	bk_buf_printf(abilities, "%s%s: %s", abilities->len > 0 ? "; " : "", name, value);
+	return bk_buf_check(abilities, err);
 }
 
 /* Called for the first thing found in a place that should be empty. */

@@ -29,6 +29,7 @@ typedef struct BkRepository
 	char	   *url;
 	char		id[17];			/* 16 characters that never change */
 	char		created_at[32];
+	char	   *abilities;		/* of its store, in words; NULL: not asked for */
 	bool		encrypted;		/* it was created to be */
 	bool		authenticated;	/* it was created with a repository key */
 } BkRepository;
@@ -58,6 +59,9 @@ extern BkRepository *bk_repository_create(const BkRepositoryTarget *target,
  */
 extern BkRepository *bk_repository_open(const BkRepositoryTarget *target,
 										BkError *err);
+
+/* Find out what its store can do; with write, by trying. */
+extern bool bk_repository_probe(BkRepository *repo, bool write, BkError *err);
 
 /* Close and free; NULL is allowed. */
 extern void bk_repository_close(BkRepository *repo);

@@ -235,11 +235,19 @@ bk_event_wal(BkReport *report, Jsonb *event)
 							   report->since);
 }
 
-/* Keeps the line for the run's row, built anew from its known members. */
+/*
+ * Keeps the line for the run's row, built anew from its known members. Who
+ * creates a repository sees it at once.
+ */
 static void
 bk_event_check(BkReport *report, Jsonb *event)
 {
 	StringInfo	checks = &report->checks;
+
+	if (strcmp(report->verb, "init") == 0)
+		bk_shared_add_notice(report->slot, false,
+							 psprintf("%s: %s", bk_message_needed_text(event, "name"),
+									  bk_message_needed_text(event, "detail")), NULL);
 
 	if (report->check_count++ >= BK_CHECKS_MAX)
 		bk_message_violation("too many \"check\" events",

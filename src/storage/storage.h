@@ -55,7 +55,9 @@ typedef struct BkStorageOps
 	 * is durable and confirmed by reading it back. If the key has an object
 	 * already: finish succeeds if its content is the same, else it is an
 	 * error (42710) and the object stays as it was. Before finish, nothing
-	 * can be seen under the key.
+	 * can be seen under the key. Where the store cannot be relied on to refuse
+	 * one of two writers, that holds for what was there at the start: names
+	 * that could collide carry randomness or a digest.
 	 */
 	bool		(*put) (BkStorage *storage, const char *key, BkWriter **writer,
 						BkError *err);
