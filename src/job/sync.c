@@ -15,6 +15,7 @@ typedef struct Report
 
 static bool report_all(const BkRequest *request, const BkHost *host,
 					   BkError *err);
+static void report_end(BkRepository *repo, const BkHost *host);
 static bool report_one(void *arg, const char *id, BkError *err);
 static bool report_mark(void *arg, const BkMark *mark, BkError *err);
 
@@ -41,8 +42,21 @@ report_all(const BkRequest *request, const BkHost *host, BkError *err)
 	ok = bk_repository_walk(report.repo, report_one, &report, err) &&
 		bk_mark_walk(report.repo, host, NULL, report_mark, &report, err) &&
 		bk_ranges_report(report.repo, NULL, NULL, host, err);
+	if (ok)
+		report_end(report.repo, host);
 	bk_repository_close(report.repo);
 	return ok;
+}
+
+/* Only now is it known that what was not reported is not there. */
+static void
+report_end(BkRepository *repo, const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+
+	bk_json_put_string(record, "repository", repo->url);
+	host->record(host->ctx, "listed", record);
+	bk_json_free(record);
 }
 
 bool

@@ -42,7 +42,7 @@ extern bool bk_job_mark(const BkRequest *request, const BkHost *host,
 
 /*
  * Report all backups, and what WAL there is. Records: repository, then backup
- * and mark for each, then wal for each timeline.
+ * and mark for each, then wal for each timeline, then listed.
  */
 extern bool bk_job_sync(const BkRequest *request, const BkHost *host,
 						BkError *err);

@@ -34,6 +34,7 @@ static void bk_event_backup(BkReport *report, Jsonb *event);
 static void bk_event_put_new_backup(BkReport *report, const char *url,
 									const char *id, Jsonb *event);
 static void bk_event_wal(BkReport *report, Jsonb *event);
+static void bk_event_listed(BkReport *report, Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
@@ -52,6 +53,7 @@ static const BkEventType bk_event_types[] =
 	{"repository", bk_event_repository},
 	{"backup", bk_event_backup},
 	{"wal", bk_event_wal},
+	{"listed", bk_event_listed},
 	{"check", bk_event_check},
 	{"restored", bk_event_restored},
 	{"deleted", bk_event_deleted},
@@ -175,15 +177,10 @@ static void
 bk_event_repository(BkReport *report, Jsonb *event)
 {
 	char	   *id = bk_message_needed_text(event, "id");
-	char	   *url = bk_event_url(report, event, "url");
-	MemoryContext old;
 
-	bk_catalogue_put_repository(url, event);
-	if (report->seen == NIL)
+	bk_catalogue_put_repository(bk_event_url(report, event, "url"), event);
+	if (report->result[0] == '\0')
 		bk_text_copy(report->result, sizeof(report->result), id);
-	old = MemoryContextSwitchTo(GetMemoryChunkContext(report->checks.data));
-	report->seen = lappend(report->seen, pstrdup(url));
-	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -233,6 +230,17 @@ bk_event_wal(BkReport *report, Jsonb *event)
 {
 	bk_catalogue_put_wal_range(bk_event_url(report, event, "repository"), event,
 							   report->since);
+}
+
+/* Until this has come, what was not reported may be there all the same. */
+static void
+bk_event_listed(BkReport *report, Jsonb *event)
+{
+	char	   *url = bk_event_url(report, event, "repository");
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(report->checks.data));
+
+	report->listed = lappend(report->listed, pstrdup(url));
+	MemoryContextSwitchTo(old);
 }
 
 /*

@@ -18,7 +18,7 @@ typedef struct BkReport
 	const char *verb;
 	const char *url;			/* of the repositories, as a list */
 	TimestampTz since;			/* the program was started then, or later */
-	List	   *seen;			/* URLs of those that were reported */
+	List	   *listed;			/* URLs of those of which all was reported */
 	bool		greeted;		/* "hello" has come */
 	bool		ended;			/* "done" or "failed" has come */
 	BkOutcome	outcome;		/* of "done" or "failed" */

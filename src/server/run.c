@@ -228,8 +228,8 @@ bk_work_succeed(BkWork *work)
 
 	if (strcmp(work->run.verb, "sync") != 0)
 		return;
-	/* what is known of a repository that was not reached stays */
-	foreach(cell, work->report.seen)
+	/* what is known of a repository that was not read to its end stays */
+	foreach(cell, work->report.listed)
 		bk_catalogue_remove_unseen(lfirst(cell), work->report.since,
 								   work->run.accept);
 	snprintf(work->outcome.result, sizeof(work->outcome.result), INT64_FORMAT,

@@ -59,7 +59,7 @@ my @matrix = (
 	[ q(SELECT backup_clone_drop('x')), $denied, $denied, $denied ],
 	[ q(SELECT backup_clone_is_running('/etc/x')), $denied, '', '' ],
 	[ 'SELECT backup_sync()', $denied, $denied, '' ],
-	[ 'SELECT backup_replicate()', $denied, $denied, '' ],
+	[ 'SELECT backup_replicate()', $denied, $denied, '22023' ],
 	[ 'SELECT * FROM backup_check()', $denied, $denied, '' ],
 	[ 'SELECT backup_cancel(1)', $denied, $denied, '' ],
 	[ 'CALL backup_wait(1)', $denied, $denied, '' ],

@@ -78,4 +78,19 @@ sql('SELECT backup_sync()');
 like(sql($alarm), qr/^critical: Its WAL of timeline 1 has become less: it had \d+ segments\.$/,
 	'all of it');
 
+# A repository that cannot be read to its end has lost nothing.
+my $second = $node->basedir . '/second';
+$node->set('backup_ext.repository', $node->url . " file://$second");
+system_or_bail('pg_backup_ext', 'init', '--repo', "file://$second", '--conninfo', 'host=' . $node->host . ' port=' . $node->port);
+is(sql('SELECT backup_replicate()'), 2, 'a second repository has copies');
+sql('SELECT backup_sync(accept => true)');
+chmod 0, "$second/manifest";
+is(sql('SELECT backup_sync()'), 2, 'a sync of the first one alone');
+chmod 0700, "$second/manifest";
+is(sql('SELECT min(copies) FROM backup_list()'), 2, 'the other one has what it had');
+hide($ids[4]);
+sql('SELECT backup_sync()');
+is(sql("SELECT state, copies FROM backup_list() WHERE id = '$ids[4]'"), 'good|1', 'a backup that is in one of two is a good one');
+like(sql($alarm), qr/^critical: Backup \Q$ids[4]\E has vanished/, 'and an alarm for the other');
+
 done_testing();
