@@ -23,6 +23,7 @@ typedef struct WalReader
 	const BkRepository *repo;
 	bool		encrypted;
 	bool		known;			/* to be the right bytes, see bk_wal_open() */
+	uint64_t	size;			/* plain bytes so far */
 	BkWalFound	found;
 } WalReader;
 
@@ -109,6 +110,10 @@ wal_read(BkReader *reader, void *buf, size_t len, size_t *got, BkError *err)
 
 	if (!bk_read(self->below, buf, len, got, err))
 		return complain(self, err);
+	/* The digest is known at the end only: until then a disk could fill. */
+	self->size += *got;
+	if (self->size > BK_WAL_SEGMENT_MAX)
+		return bk_wal_damaged(&self->found, "it has more bytes than a WAL file can have", err);
 	if (*got > 0)
 		return bk_wal_digest_update(self->digest, buf, *got, err);
 	return bk_wal_digest_final(self->digest, err) && is_believed(self, err);

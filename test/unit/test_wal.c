@@ -415,6 +415,41 @@ test_walk(void **state)
 	close_place(&place);
 }
 
+/*
+ * A few kilobytes in the repository may become any number of bytes. Before the
+ * digest at the end can tell, the size does.
+ */
+static void
+test_too_large(void **state)
+{
+	Place		place = open_place();
+	BkWalName	name = wal_name(SEGMENT);
+	const uint64_t size = (uint64_t) BK_WAL_SEGMENT_MAX + 1;
+	BkWalSource source;
+	BkWalFound	found;
+	BkReader   *reader;
+	char		buf[64 * 1024];
+	size_t		got = 1;
+	BkError		err;
+	bool		fresh;
+	int			fd;
+
+	(void) state;
+	fd = open(in_folder(place.folder, "zeros"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, (off_t) size), 0);
+	source = bk_wal_file(fd, size);
+	assert_good(bk_wal_put(place.repo, CLUSTER, &name, &source, "lz4", &found, &fresh, &err), &err);
+	reader = bk_wal_reader(place.repo, &found, &err);
+	assert_good(reader != NULL, &err);
+	while (bk_read(reader, buf, sizeof(buf), &got, &err))
+		assert_true(got > 0);
+	assert_reason(&err, BK_STATE_CORRUPT, "is damaged");
+	assert_non_null(strstr(err.detail, "more bytes than a WAL file can have"));
+	bk_reader_close(reader);
+	close(fd);
+	close_place(&place);
+}
+
 int
 main(void)
 {
@@ -428,6 +463,7 @@ main(void)
 		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_file_source),
 		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
