@@ -26,7 +26,6 @@ typedef struct Page
 	char	   *id_marker;
 	char	   *next_key;		/* of the next page */
 	char	   *next_id;
-	bool		encoded;
 	bool		truncated;
 	size_t		count;			/* uploads, of any age */
 	BkBuf		stale;			/* key NUL id NUL, for each that is old */
@@ -82,6 +81,10 @@ bk_s3_sweep(BkS3 *s3, const char *beginning, BkError *err)
 	return good;
 }
 
+/*
+ * Keys are not asked for encoded, as a listing of objects has them: Ceph then
+ * encodes some and does not say so, and ours are fit for XML.
+ */
 static bool
 read_page(Page *page, BkError *err)
 {
@@ -91,7 +94,6 @@ read_page(Page *page, BkError *err)
 	bk_s3_request_init(&request, page->s3, "GET",
 					   (BkS3Deed) {"list uploads to", "s3:ListBucketMultipartUploads", NULL});
 	bk_http_query(&request.http, "uploads", "%s", "");
-	bk_http_query(&request.http, "encoding-type", "url");
 	bk_http_query(&request.http, "prefix", "%s", page->beginning);
 	if (page->key_marker != NULL)
 		bk_http_query(&request.http, "key-marker", "%s", page->key_marker);
@@ -112,7 +114,7 @@ accept_page(void *arg, const BkHttpResponse *response, BkError *err)
 	bk_buf_reset(&page->stale);
 	page->before = bk_s3_time(page->client) - STALE_SECONDS;
 	page->count = 0;
-	page->encoded = page->truncated = false;
+	page->truncated = false;
 	forget(&page->key);
 	forget(&page->id);
 	forget(&page->next_key);
@@ -142,8 +144,6 @@ note_element(void *arg, const char *path, const char *text, BkError *err)
 		return bk_s3_page_keep(&page->next_id, text, err);
 	if (strcmp(name, "/IsTruncated") == 0)
 		page->truncated = strcmp(text, "true") == 0;
-	else if (strcmp(name, "/EncodingType") == 0)
-		page->encoded = strcmp(text, "url") == 0;
 	return true;
 }
 
@@ -174,8 +174,6 @@ abort_stale(Page *page, BkError *err)
 	{
 		const char *id = key + strlen(key) + 1;
 
-		if (page->encoded && !bk_s3_page_decode(page->s3, key, err))
-			return false;
 		if (strncmp(key, page->beginning, strlen(page->beginning)) != 0)
 			return bk_s3_page_odd(page->s3, "it has a key that was not asked for", err);
 		if (!bk_s3_multipart_abort(page->s3, page->client, key + prefix, id, err))
@@ -189,9 +187,6 @@ abort_stale(Page *page, BkError *err)
 static bool
 go_on(Page *page, BkError *err)
 {
-	if (page->encoded && page->next_key != NULL &&
-		!bk_s3_page_decode(page->s3, page->next_key, err))
-		return false;
 	if (page->count == 0 || page->next_key == NULL ||
 		(page->key_marker != NULL && strcmp(page->key_marker, page->next_key) > 0))
 		return bk_s3_page_odd(page->s3, "it does not say how it goes on", err);
