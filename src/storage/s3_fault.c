@@ -2,7 +2,8 @@
  * s3_fault.c
  *	  What a store says when it refuses a request, and what that means.
  *
- * A code that is not in the table is judged by its status.
+ * A code that is not in the table is judged by its status. Missing is what the
+ * store has no key for: that a bucket is missing says nothing of its objects.
  */
 #include "storage/s3_fault.h"
 
@@ -55,7 +56,7 @@ static const Rule rules[] = {
 	{"PermanentRedirect", BK_S3_FAIL, BK_STATE_BAD_ARGUMENT, NULL},
 	{"TemporaryRedirect", BK_S3_FAIL, BK_STATE_BAD_ARGUMENT, NULL},
 	{"NoSuchKey", BK_S3_FAIL, BK_STATE_MISSING_FILE, NULL},
-	{"NoSuchBucket", BK_S3_FAIL, BK_STATE_MISSING_FILE, NULL},
+	{"NoSuchBucket", BK_S3_FAIL, BK_STATE_WRONG_STATE, NULL},
 	{"NoSuchUpload", BK_S3_FAIL, BK_STATE_MISSING_FILE, NULL},
 	{"InvalidBucketName", BK_S3_FAIL, BK_STATE_BAD_ARGUMENT, NULL},
 	{"PreconditionFailed", BK_S3_FAIL, BK_STATE_CORRUPT, NULL},

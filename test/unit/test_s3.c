@@ -232,7 +232,7 @@ test_faults(void **state)
 		const char *sqlstate;
 	}			rows[] = {
 		{404, "NoSuchKey", BK_S3_FAIL, "58P01"},
-		{404, "NoSuchBucket", BK_S3_FAIL, "58P01"},
+		{404, "NoSuchBucket", BK_S3_FAIL, "55000"},
 		{404, NULL, BK_S3_FAIL, "58030"},
 		{403, "AccessDenied", BK_S3_FAIL, "42501"},
 		{403, NULL, BK_S3_FAIL, "42501"},
