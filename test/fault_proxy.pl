@@ -3,7 +3,7 @@
 # A process between a program and an HTTP server that plays faults. It listens
 # on loopback at a port of its own, writes that into DIRECTORY/port, and ends
 # with the process that started it. What it did is in DIRECTORY/log, one JSON
-# object per request. What it is to do is in DIRECTORY/rules, a JSON object
+# object per request; DIRECTORY/begun has what has come. What it is to do is in DIRECTORY/rules, a JSON object
 # that is read anew for every request (test/perl/BackupExtProxy.pm writes it):
 #
 #   latency   seconds before each request, and before each new connection
@@ -44,7 +44,7 @@ use IO::Poll ();
 use IO::Socket::INET;
 use JSON::PP ();
 use Socket qw(SOL_SOCKET SO_LINGER IPPROTO_TCP TCP_NODELAY);
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep stat time);
 
 my $CHUNK = 65536;
 my $POLLRDHUP = 0x2000;    # the other side has closed (Linux, poll(2))
@@ -52,6 +52,7 @@ my %option;
 GetOptions(\%option, 'to=s', 'dir=s') && $option{to} && $option{dir} or die "usage: see $0\n";
 my $coder = JSON::PP->new->utf8->canonical->allow_nonref;
 my ($parent, $proxy) = (getppid(), $$);
+my %known;    # rules
 
 # --- the process that listens --------------------------------------------------
 
@@ -69,6 +70,7 @@ while (getppid() == $parent)
 	vec($ready, fileno $listener, 1) = 1;
 	next if select($ready, undef, undef, 0.5) <= 0;
 	my $client = $listener->accept or next;
+	rules();
 	my $child = fork() // die "could not fork: $!\n";
 	next if $child != 0;
 	@SIG{qw(TERM INT)} = ('DEFAULT') x 2;
@@ -100,6 +102,7 @@ sub serve
 	while (my $request = read_head($client))
 	{
 		my $rule = choose($request);
+		note('begun', { map { $_ => $request->{$_} } qw(number method target) });
 		my $did = eval { play($client, $request, $rule) };
 		my $error = $@;
 		record($request, $rule, $client, $error);
@@ -266,11 +269,12 @@ sub list
 	my ($request, $keys) = @_;
 	my ($prefix) = $request->{target} =~ /[?&]prefix=([^&]*)/;
 	my ($from) = $request->{target} =~ /[?&]continuation-token=([^&]*)/;
+	my ($bucket) = $request->{target} =~ m{^/([^/?]*)};
 	$prefix //= '';
 	s/%(..)/chr hex $1/ge for $prefix, $from //= '0';
 	$from =~ s/\D//g;
 	my $to = $from + 1000 < $keys ? $from + 1000 : $keys;
-	my $body = '<?xml version="1.0"?><ListBucketResult>'
+	my $body = "<?xml version=\"1.0\"?><ListBucketResult><Name>$bucket</Name><Prefix>$prefix</Prefix>"
 	  . join('', map { sprintf '<Contents><Key>%skey%09d</Key><Size>%d</Size>'
 		  . '<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>', $prefix, $_, $_ } $from .. $to - 1)
 	  . ($to < $keys ? "<IsTruncated>true</IsTruncated><NextContinuationToken>+/=$to</NextContinuationToken>"
@@ -424,11 +428,19 @@ sub stall
 
 # --- what to do ---------------------------------------------------------------------
 
+# They are kept until the file is another one; who listens reads them for all.
 sub rules
 {
-	open(my $file, '<', "$option{dir}/rules") or return {};
-	local $/;
-	return $coder->decode(<$file>);
+	my @file = stat "$option{dir}/rules" or return {};
+	my $version = "@file[1, 7, 9]";
+
+	if (!$known{version} || $known{version} ne $version)
+	{
+		open(my $file, '<', "$option{dir}/rules") or return {};
+		local $/;
+		%known = (version => $version, rules => $coder->decode(<$file>));
+	}
+	return $known{rules};
 }
 
 # The rule for a request. Counts are common to all connections: they are in a
@@ -506,8 +518,15 @@ sub record
 
 	$line{error} = $error if $error;
 	$line{fault} = join ' ', grep { !/^(?:latency|rate|method|target|from|times|number)$/ } sort keys %$rule;
-	open(my $log, '>>', "$option{dir}/log") or die "log: $!";
-	syswrite($log, $coder->encode(\%line) . "\n");
+	note('log', \%line);
+	return;
+}
+
+sub note
+{
+	my ($name, $line) = @_;
+	open(my $log, '>>', "$option{dir}/$name") or die "$name: $!";
+	syswrite($log, $coder->encode($line) . "\n");
 	close $log;
 	return;
 }

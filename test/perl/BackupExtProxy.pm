@@ -23,7 +23,7 @@ sub start
 {
 	my ($class, $port) = @_;
 	my $dir = realpath(PostgreSQL::Test::Utils::tempdir_short());
-	my $self = bless { dir => $dir, owner => $$, sets => 0, seen => 0 }, $class;
+	my $self = bless { dir => $dir, owner => $$, sets => 0, seen => 0, before => 0 }, $class;
 
 	$self->{pid} = fork() // die "could not fork: $!";
 	if ($self->{pid} == 0)
@@ -67,6 +67,7 @@ sub set
 	my ($self, %rules) = @_;
 
 	$self->{seen} = -s "$self->{dir}/log" // 0;
+	$self->{before} = -e "$self->{dir}/begun" ? () = slurp_file("$self->{dir}/begun") =~ /\n/g : 0;
 	$rules{id} = ++$self->{sets};
 	open(my $file, '>', "$self->{dir}/rules.new") or die "rules: $!";
 	print $file $coder->encode(\%rules);
@@ -87,6 +88,17 @@ sub requests
 }
 
 sub count { return scalar(my @requests = requests(@_)); }
+
+# How many requests are under way.
+sub waiting
+{
+	my ($self, $target) = @_;
+	my %done = map { $_->{number} => 1 } $self->requests;
+
+	return 0 if !-e "$self->{dir}/begun";
+	my @begun = map { $coder->decode($_) } split /\n/, slurp_file("$self->{dir}/begun");
+	return scalar grep { $_->{number} > $self->{before} && !$done{ $_->{number} } && $_->{target} =~ $target } @begun;
+}
 
 # Those that met a fault.
 sub faults { return grep { $_->{fault} ne '' } $_[0]->requests; }
