@@ -156,7 +156,7 @@ check_keys(const BkRequest *request, const BkHost *host)
 		return true;
 	keys = bk_keys_read(request->key_file, NULL, &problem);
 	if (keys != NULL)
-		snprintf(detail, sizeof(detail), "%zu recipients, %zu repository keys; %s seals",
+		snprintf(detail, sizeof(detail), "recipients: %zu, repository keys: %zu, of which %s seals",
 				 keys->recipient_count, keys->secret_count, keys->secrets[0].id);
 	report(host, "key file", keys != NULL, detail, &problem);
 	bk_keys_free(keys);

@@ -51,7 +51,7 @@ is($node->safe_psql('postgres', 'SELECT backup_sync()'), '2', 'it reads its list
 is($node->safe_psql('postgres', 'SELECT count(*) FROM backup_wal_range WHERE segments > 0 AND gaps = 0'), '1', 'it knows what WAL it has');
 is($node->safe_psql('postgres', q{SELECT string_agg(detail, ' / ' ORDER BY check_name) FROM backup_check() WHERE check_name ~ 'key file|identity' AND ok})
 	=~ s/[0-9a-f]{16}/ID/r,
-	'not on this server: it cannot read its own backups, nor can who takes it over / 1 recipients, 1 repository keys; ID seals',
+	'not on this server: it cannot read its own backups, nor can who takes it over / recipients: 1, repository keys: 1, of which ID seals',
 	'the check tells of its keys');
 my $needs = qr/could not decrypt object "[a-z.]+\.\d+\.age" of backup ".*encrypted to $recipient.*HINT.*backup_ext\.identity_file/s;
 $node->sql_fails("SELECT * FROM backup_verify('$logical', 'readable')", '28000', $needs, 'to read a backup');
