@@ -212,6 +212,7 @@ hear_what_is_missing(BkS3Client *client, const BkS3 *s3, const char *key,
 	bk_s3_request_init(&request, s3, "GET", (BkS3Deed) {"look at", "s3:GetObject", key});
 	bk_http_header(&request.http, "Range", "bytes=0-0");
 	bk_s3_add_customer_key(&request, s3);
+	request.accept = bk_s3_accept_etag;
 	found = bk_s3_call(client, &request, err);
 	*missing = !found && bk_s3_fault_is(&request.fault, "NoSuchKey") &&
 		request.fault.status == 404;
