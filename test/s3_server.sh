@@ -196,7 +196,7 @@ case $verb in
 		[ $started = yes ] || { tail -n 20 "$log"/*.log >&2; exit 1; }
 		if [ $# -ge 3 ]; then
 			(
-				while kill -0 "$3" 2>/dev/null; do sleep 1; done
+				while [ -d "/proc/$3" ]; do sleep 1; done
 				rm -f "$dir/watch.pid"
 				exec sh "$script" stop "$dir"
 			) </dev/null >/dev/null 2>&1 &
