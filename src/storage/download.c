@@ -240,10 +240,10 @@ take_range(Fetcher *fetcher, BkError *err)
 	}
 	if (good)
 	{
-		BkBuf		used = fetcher->data;
-
+		/* A range in flight brings its own memory. */
+		bk_buf_free(&fetcher->data);
 		fetcher->data = slot->data;
-		slot->data = used;
+		bk_buf_init(&slot->data);
 		slot->state = SLOT_EMPTY;
 		fetcher->current++;
 		fetcher->at = 0;
