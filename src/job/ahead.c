@@ -89,13 +89,14 @@ bk_ahead_purpose(const BkAhead *ahead)
 	BkError		ignored;
 
 	bk_buf_init(&text);
-	bk_buf_printf(&text, "%s\n%s\n%s\n", ahead->source.url,
-				  ahead->source.expected_id == NULL ? "" : ahead->source.expected_id,
-				  ahead->system_identifier);
+	for (size_t i = 0; i < ahead->source_count; i++)
+		bk_buf_printf(&text, "%s\n%s\n", ahead->sources[i].url,
+					  ahead->sources[i].expected_id == NULL ? "" : ahead->sources[i].expected_id);
+	bk_buf_printf(&text, "%s\n", ahead->system_identifier);
 	return bk_buf_take(&text, &ignored);
 }
 
-/* The folder if a process works there for this very source, else -1. */
+/* The folder if a process works there for these very sources, else -1. */
 static int
 open_folder(const BkAhead *ahead)
 {

@@ -16,6 +16,7 @@
 #include "core/host.h"
 #include "core/walname.h"
 #include "repo/repository.h"
+#include "repo/urls.h"
 
 /* The folder, in that of the files to restore. */
 #define BK_AHEAD_FOLDER		"backup_ext.ahead"
@@ -33,7 +34,8 @@ typedef struct BkAhead
 	const char *wal_path;		/* its name, from the current folder */
 	mode_t		mode;			/* of what is put there */
 	const char *data_directory; /* of the server that recovers */
-	BkRepositoryTarget source;
+	BkRepositoryTarget sources[BK_URLS_MAX];
+	size_t		source_count;
 	const char *system_identifier;
 	int			jobs;			/* threads that may fetch */
 } BkAhead;

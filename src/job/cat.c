@@ -37,7 +37,7 @@ bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
 	bool		ok;
 
 	ok = bk_common_need(request->id, "id", err) &&
-		(repo = bk_common_open(request, host, err)) != NULL &&
+		(repo = bk_common_open_any(request, host, err)) != NULL &&
 		bk_common_announce(request, repo, host, &intent, err) &&
 		(manifest = bk_repository_manifest(repo, request->id, err)) != NULL &&
 		(reader = bk_object_reader(repo, manifest, wanted(request, manifest), err)) != NULL &&
@@ -47,7 +47,7 @@ bk_job_cat(const BkRequest *request, const BkHost *host, BkError *err)
 	bk_reader_close(reader);
 	bk_intent_end(intent);
 	bk_manifest_free(manifest);
-	bk_repository_close(repo);
+	bk_common_close_any(repo, host);
 	return ok;
 }
 

@@ -99,6 +99,34 @@ bk_common_open(const BkRequest *request, const BkHost *host, BkError *err)
 	return repo;
 }
 
+BkRepository *
+bk_common_open_any(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	BkRepositoryTarget targets[BK_URLS_MAX];
+	BkRepository *repo = NULL;
+	BkUrls		urls;
+
+	if (bk_common_urls(request, &urls, err))
+	{
+		for (size_t i = 0; i < urls.count; i++)
+		{
+			BkRequest	one = bk_common_at(request, &urls, i);
+
+			targets[i] = bk_common_place(&one, host);
+		}
+		repo = bk_fallback_open(targets, urls.count, err);
+	}
+	bk_urls_free(&urls);
+	return repo;
+}
+
+void
+bk_common_close_any(BkRepository *repo, const BkHost *host)
+{
+	bk_fallback_tell(repo, host);
+	bk_repository_close(repo);
+}
+
 bool
 bk_common_asker(const BkRequest *request, const BkJson *position,
 				BkAsker *asker, BkError *err)

@@ -7,6 +7,7 @@
 
 #include "core/control.h"
 #include "job/request.h"
+#include "repo/fallback.h"
 #include "repo/intent.h"
 #include "repo/manifest.h"
 #include "repo/mark.h"
@@ -43,6 +44,16 @@ extern BkRepositoryTarget bk_common_place(const BkRequest *request,
 /* Open the first repository of a request: where backups are made. */
 extern BkRepository *bk_common_open(const BkRequest *request,
 									const BkHost *host, BkError *err);
+
+/*
+ * Open the repositories of a request for reading: what one of them cannot give
+ * comes from the next (repo/fallback.h). Close it with the function below.
+ */
+extern BkRepository *bk_common_open_any(const BkRequest *request,
+										const BkHost *host, BkError *err);
+
+/* Tell, in the main thread, what had to be read elsewhere, and close it. */
+extern void bk_common_close_any(BkRepository *repo, const BkHost *host);
 
 /* The server that asks, as far as it is known; "server" points into the rest. */
 typedef struct BkAsker

@@ -83,6 +83,13 @@ typedef enum Fetched
 	FETCH_FAILED
 } Fetched;
 
+/* A repository, as one thread has it. */
+typedef struct Source
+{
+	BkRepository *repo;			/* NULL: not open */
+	bool		down;
+} Source;
+
 static bool find_server(Work *work);
 static bool server_lives(const Work *work);
 static bool open_folder(Work *work);
@@ -99,8 +106,10 @@ static void end_threads(Work *work);
 static void *fetch_ahead(void *arg);
 static Slot *next_slot(Work *work);
 static void settle(Work *work, Slot *slot, Fetched fetched, BkFile *file);
-static Fetched fetch(Work *work, BkRepository **repo, const char *text,
+static Fetched fetch(Work *work, Source *sources, const char *text,
 					 BkFile **file);
+static Fetched fetch_there(Work *work, size_t number, Source *source,
+						   const char *text, BkFile **file);
 static bool has_room(const Work *work);
 static bool copy(Work *work, BkReader *reader, BkFile *file);
 
@@ -385,7 +394,7 @@ static void *
 fetch_ahead(void *arg)
 {
 	Work	   *work = arg;
-	BkRepository *repo = NULL;
+	Source		sources[BK_URLS_MAX] = {{0}};
 
 	pthread_mutex_lock(&work->lock);
 	while (!work->stop)
@@ -403,14 +412,15 @@ fetch_ahead(void *arg)
 		bk_wal_segment_name(work->timeline, slot->number,
 							work->fetcher->segment_size, text);
 		pthread_mutex_unlock(&work->lock);
-		fetched = fetch(work, &repo, text, &file);
+		fetched = fetch(work, sources, text, &file);
 		pthread_mutex_lock(&work->lock);
 		settle(work, slot, fetched, file);
 	}
 	work->running--;
 	pthread_cond_broadcast(&work->changed);
 	pthread_mutex_unlock(&work->lock);
-	bk_repository_close(repo);
+	for (size_t i = 0; i < BK_URLS_MAX; i++)
+		bk_repository_close(sources[i].repo);
 	return NULL;
 }
 
@@ -454,9 +464,30 @@ settle(Work *work, Slot *slot, Fetched fetched, BkFile *file)
 	slot->state = shown ? SLOT_READY : SLOT_EMPTY;
 }
 
-/* Fetch a segment into a temporary. */
+/* Fetch a segment into a temporary, from the first repository that gives it. */
 static Fetched
-fetch(Work *work, BkRepository **repo, const char *text, BkFile **file)
+fetch(Work *work, Source *sources, const char *text, BkFile **file)
+{
+	Fetched		fetched = FETCH_FAILED;
+
+	for (size_t i = 0; i < work->fetcher->ahead.source_count; i++)
+	{
+		Fetched		there = sources[i].down ? FETCH_FAILED
+			: fetch_there(work, i, &sources[i], text, file);
+
+		if (there == FETCHED)
+			return there;
+		/* One that fails is not asked again by this thread. */
+		sources[i].down = there == FETCH_FAILED;
+		if (there == FETCH_MISSING)
+			fetched = there;
+	}
+	return fetched;
+}
+
+static Fetched
+fetch_there(Work *work, size_t number, Source *source, const char *text,
+			BkFile **file)
 {
 	const BkAhead *ahead = &work->fetcher->ahead;
 	BkReader   *reader = NULL;
@@ -465,19 +496,23 @@ fetch(Work *work, BkRepository **repo, const char *text, BkFile **file)
 	BkError		ignored;
 	bool		ok;
 
-	if (*repo == NULL)
-		*repo = bk_repository_open(&ahead->source, &ignored);
-	if (*repo == NULL || !bk_wal_name_parse(text, &name, &ignored) ||
-		!bk_wal_find(*repo, ahead->system_identifier, &name, &found, &ignored))
+	if (source->repo == NULL)
+		source->repo = bk_repository_open(&ahead->sources[number], &ignored);
+	if (source->repo == NULL || !bk_wal_name_parse(text, &name, &ignored) ||
+		!bk_wal_find(source->repo, ahead->system_identifier, &name, &found, &ignored))
 		return FETCH_FAILED;
 	if (found.state == BK_WAL_MISSING)
 		return FETCH_MISSING;
 	ok = has_room(work) &&
-		(reader = bk_wal_reader(*repo, &found, &ignored)) != NULL &&
+		(reader = bk_wal_reader(source->repo, &found, &ignored)) != NULL &&
 		(*file = bk_file_create(work->folder, text, ahead->mode, &ignored)) != NULL &&
 		copy(work, reader, *file);
 	bk_reader_close(reader);
-	return ok ? FETCHED : FETCH_FAILED;
+	if (ok)
+		return FETCHED;
+	bk_file_close(*file);
+	*file = NULL;
+	return FETCH_FAILED;
 }
 
 /* The server needs room in pg_wal, too, and stops where there is none. */

@@ -45,6 +45,7 @@ typedef struct Get
 {
 	const BkRequest *request;
 	const BkHost *host;
+	BkUrls		urls;			/* of the repositories */
 	BkWalName	name;
 	char		folder[PATH_SIZE];	/* of the path */
 	const char *target;			/* its last part */
@@ -67,6 +68,7 @@ static bool get_directly(Get *get, BkError *err);
 static bool give_up(const Get *get, Answer answer, BkError *err);
 static bool wait_for(const Get *get, int64_t milliseconds, BkError *err);
 static Answer attempt(Get *get, BkError *err);
+static Answer ask(Get *get, size_t number, BkError *err);
 static Answer fetch(Get *get, BkRepository *repo, BkError *err);
 static Answer deliver(Get *get, BkRepository *repo, const BkWalFound *found,
 					  BkError *err);
@@ -90,7 +92,7 @@ bk_job_archive_get(const BkRequest *request, const BkHost *host, BkError *err)
 	Get			get = {.request = request, .host = host, .folder_fd = -1};
 	bool		ok;
 
-	ok = bk_common_need(request->repository, "repository", err) &&
+	ok = bk_common_urls(request, &get.urls, err) &&
 		bk_common_need(request->wal, "wal", err) &&
 		bk_common_need(request->path, "path", err) &&
 		bk_wal_name_parse(request->wal, &get.name, err) &&
@@ -98,6 +100,7 @@ bk_job_archive_get(const BkRequest *request, const BkHost *host, BkError *err)
 		get_file(&get, err);
 	if (get.folder_fd >= 0)
 		close(get.folder_fd);
+	bk_urls_free(&get.urls);
 	return ok;
 }
 
@@ -195,12 +198,18 @@ get_file(Get *get, BkError *err)
 		.wal_path = get->folder,
 		.mode = get->mode,
 		.data_directory = get->data_directory,
-		.source = bk_common_place(get->request, get->host),
+		.source_count = get->urls.count,
 		.system_identifier = get->system_identifier,
 		.jobs = (int) get->request->jobs,
 	};
 	bool		taken = false;
 
+	for (size_t i = 0; i < get->urls.count; i++)
+	{
+		BkRequest	one = bk_common_at(get->request, &get->urls, i);
+
+		ahead.sources[i] = bk_common_place(&one, get->host);
+	}
 	if (get->in_recovery && get->name.kind == BK_WAL_SEGMENT &&
 		!bk_ahead_take(&ahead, &get->name, get->target, get->host, &taken, err))
 		return false;
@@ -280,10 +289,54 @@ wait_for(const Get *get, int64_t milliseconds, BkError *err)
 	return true;
 }
 
+/*
+ * The first repository that has the file gives it. It is absent only if each
+ * of them has proved that; else the answer is the one after which another
+ * attempt is worth most.
+ */
 static Answer
 attempt(Get *get, BkError *err)
 {
-	BkRepository *repo = bk_common_open(get->request, get->host, err);
+	static const int hope[] = {
+		[GET_ABSENT] = 0, [GET_REFUSED] = 1, [GET_UNSETTLED] = 2, [GET_FAILED] = 3,
+	};
+	Answer		worst = GET_ABSENT;
+	BkError		problem;
+
+	for (size_t i = 0; i < get->urls.count; i++)
+	{
+		Answer		answer = ask(get, i, &problem);
+
+		if (answer == GET_DELIVERED)
+		{
+			if (i > 0)
+				bk_log(get->host, BK_LOG_WARNING, "\"%s\" came from \"%s\"%s%s",
+					   get->name.text, get->urls.urls[i],
+					   worst == GET_ABSENT ? ": those before it do not have it" : ", since one before it fails: ",
+					   worst == GET_ABSENT ? "" : err->message);
+			return answer;
+		}
+		if (answer != GET_ABSENT && hope[answer] > hope[worst])
+		{
+			worst = answer;
+			*err = problem;
+		}
+		/* Where there are two contents, nobody knows which one the next has. */
+		if (answer != GET_ABSENT && (bk_error_is(&problem, BK_STATE_CANCELED) ||
+									 bk_error_is(&problem, BK_STATE_DUP_KEY)))
+		{
+			*err = problem;
+			return answer;
+		}
+	}
+	return worst;
+}
+
+static Answer
+ask(Get *get, size_t number, BkError *err)
+{
+	BkRequest	one = bk_common_at(get->request, &get->urls, number);
+	BkRepository *repo = bk_common_open(&one, get->host, err);
 	Answer		answer = repo == NULL ? judge(err) : fetch(get, repo, err);
 
 	bk_repository_close(repo);

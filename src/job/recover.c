@@ -22,6 +22,7 @@ static bool is_base(const BkRequest *request, const BkHost *host, bool *base,
 					BkError *err);
 static bool require_kind(const BkRequest *request, const BkManifest *manifest,
 						 BkError *err);
+static bool plan_anywhere(BkRecover *r, BkError *err);
 static bool read_target(BkRecover *r, BkError *err);
 static bool make_plan(BkRecover *r, BkError *err);
 static void warn_of_others(const BkRecover *r);
@@ -73,11 +74,8 @@ bk_recover_prepare(BkRecover *r, const BkRequest *request, const BkHost *host,
 	r->data.root = -1;
 	return bk_common_need(request->target, "target", err) &&
 		bk_target_read(request, &r->target, err) &&
-		(r->repo = bk_common_open(request, host, err)) != NULL &&
-		bk_bases_read(r->repo, request, host, &r->bases, err) &&
-		read_target(r, err) &&
-		make_plan(r, err) &&
-		take_backup(r, err) &&
+		(r->chain = bk_common_open_any(request, host, err)) != NULL &&
+		plan_anywhere(r, err) &&
 		read_list(r, err) &&
 		check_server(r, err) &&
 		bk_recover_check_places(r, err) &&
@@ -118,7 +116,8 @@ bk_recover_free(BkRecover *r)
 	bk_wal_map_free(r->map);
 	bk_bases_free(&r->bases);
 	bk_intent_end(r->intent);
-	bk_repository_close(r->repo);
+	if (r->chain != NULL)
+		bk_common_close_any(r->chain, r->host);
 }
 
 BkJson *
@@ -148,7 +147,7 @@ is_base(const BkRequest *request, const BkHost *host, bool *base,
 		(request->kind == NULL || strcmp(request->kind, "base") == 0);
 	if (*base || request->globals || request->id == NULL)
 		return true;
-	repo = bk_common_open(request, host, err);
+	repo = bk_common_open_any(request, host, err);
 	if (repo == NULL)
 		return false;
 	manifest = bk_repository_manifest(repo, request->id, err);
@@ -176,6 +175,38 @@ require_kind(const BkRequest *request, const BkManifest *manifest,
 	bk_error_detail(err, "It has the files of the whole cluster, not a database.");
 	return bk_error_hint(err, "On the server's machine, run: pg_backup_ext restore %s --to=NEW_DATA_DIRECTORY --repo=URL, or look into it with backup_clone().",
 						 manifest->id);
+}
+
+/* Where one repository has no way to the target, another one may. */
+static bool
+plan_anywhere(BkRecover *r, BkError *err)
+{
+	const char *id = r->request.id;
+	BkRepository *next;
+	BkError		first;
+
+	for (r->repo = r->chain;; r->repo = next)
+	{
+		if (bk_bases_read(r->repo, &r->request, r->host, &r->bases, err) &&
+			read_target(r, err) && make_plan(r, err) && take_backup(r, err))
+			return true;
+		if (r->repo == r->chain)
+			first = *err;
+		next = bk_error_is(err, BK_STATE_CANCELED) ? NULL : bk_fallback_next(r->repo);
+		if (next == NULL)
+			break;
+		bk_log(r->host, BK_LOG_WARNING, "looking at \"%s\" next, since \"%s\" does not serve: %s",
+			   next->url, r->repo->url, err->message);
+		bk_intent_end(r->intent);
+		r->intent = NULL;
+		bk_wal_map_free(r->map);
+		r->map = NULL;
+		bk_bases_free(&r->bases);
+		r->request.id = id;
+	}
+	if (!bk_error_is(err, BK_STATE_CANCELED))
+		*err = first;
+	return false;
 }
 
 /* A restore point that is known is as good as a position. */

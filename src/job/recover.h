@@ -39,7 +39,8 @@ typedef struct BkRecover
 {
 	BkRequest	request;		/* a copy; the id is filled in */
 	const BkHost *host;
-	BkRepository *repo;
+	BkRepository *chain;		/* all that can be read */
+	BkRepository *repo;			/* the one of them that the plan is made from */
 	BkIntent   *intent;
 	BkBases		bases;
 	BkWalMap   *map;

@@ -43,6 +43,7 @@ typedef struct Member
 	int			root;
 	size_t		next;			/* of its files */
 	bool	   *same;			/* of each file, NULL where all are new */
+	bool		again;			/* some files may have been begun before */
 } Member;
 
 /* File systems to sync; it belongs to the errand. */
@@ -58,6 +59,8 @@ static bool plan_copy(Copy *copy, BkError *err);
 static bool begin_thread(void *arg, void **own, BkError *err);
 static void end_thread(void *arg, void *own);
 static bool copy_volume(BkCrew *crew, void *own, size_t task, BkError *err);
+static bool read_volume_again(BkRepository *repo, Member *member,
+							  BkError *err);
 static bool read_volume(BkRepository *repo, Member *member, BkError *err);
 static bool take_member(void *arg, const BkTarEntry *entry,
 						BkExtractWhat *what, BkError *err);
@@ -149,7 +152,9 @@ begin_thread(void *arg, void **own, BkError *err)
 {
 	Copy	   *copy = arg;
 
-	*own = bk_common_open(&copy->r->request, copy->r->host, err);
+	*own = copy->r->repo->fallback == NULL
+		? bk_common_open(&copy->r->request, copy->r->host, err)
+		: bk_fallback_again(copy->r->repo, err);
 	return *own != NULL;
 }
 
@@ -185,8 +190,26 @@ copy_volume(BkCrew *crew, void *own, size_t task, BkError *err)
 	}
 	if (ok && all)
 		atomic_fetch_add(&copy->done, volume->size);
-	ok = ok && (all || read_volume(own, &member, err));
+	ok = ok && (all || read_volume_again(own, &member, err));
 	free(member.same);
+	return ok;
+}
+
+/* Where damage was found too late, it is not read a second time. */
+static bool
+read_volume_again(BkRepository *repo, Member *member, BkError *err)
+{
+	size_t		lacking;
+	bool		ok;
+
+	do
+	{
+		lacking = bk_fallback_count(repo);
+		member->next = 0;
+		ok = read_volume(repo, member, err);
+		member->again = true;
+	} while (!ok && !bk_error_is(err, BK_STATE_CANCELED) &&
+			 bk_fallback_count(repo) > lacking);
 	return ok;
 }
 
@@ -243,7 +266,7 @@ take_member(void *arg, const BkTarEntry *entry, BkExtractWhat *what,
 	if (file->directory || (member->same != NULL && member->same[member->next]))
 		*what = BK_EXTRACT_SKIP;
 	else
-		*what = member->r->data.filled ? BK_EXTRACT_REPLACE : BK_EXTRACT_NEW;
+		*what = member->r->data.filled || member->again ? BK_EXTRACT_REPLACE : BK_EXTRACT_NEW;
 	if (*what != BK_EXTRACT_SKIP)
 		member->copy->wrote = true;
 	member->next++;

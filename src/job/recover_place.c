@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "job/common.h"
 #include "job/recover.h"
 #include "source/extract.h"
 
@@ -33,7 +34,8 @@ static bool check_location(BkRecover *r, BkRecoverTablespace *tablespace,
 static bool check_owner(const BkRecover *r,
 						const BkRecoverTablespace *tablespace, BkError *err);
 static bool is_inside(const char *path, const char *folder);
-static bool check_repository(const BkRecover *r, BkError *err);
+static bool check_repositories(const BkRecover *r, BkError *err);
+static bool check_repository(const BkRecover *r, const char *url, BkError *err);
 static void link_name(char *name, size_t size, uint32_t oid);
 static bool open_tablespace(BkRecover *r, BkRecoverTablespace *tablespace,
 							BkError *err);
@@ -51,7 +53,7 @@ bk_recover_check_places(BkRecover *r, BkError *err)
 	}
 	if (!bk_destination_check(&r->data, r->request.target, r->request.delta,
 							  r->bases.system_identifier, err) ||
-		!check_repository(r, err) ||
+		!check_repositories(r, err) ||
 		!read_tablespaces(r, err) ||
 		!check_map(r, err))
 		return false;
@@ -300,12 +302,24 @@ is_inside(const char *path, const char *folder)
 		(path[len] == '/' || path[len] == '\0');
 }
 
+static bool
+check_repositories(const BkRecover *r, BkError *err)
+{
+	BkUrls		urls;
+	bool		ok = bk_common_urls(&r->request, &urls, err);
+
+	for (size_t i = 0; ok && i < urls.count; i++)
+		ok = check_repository(r, urls.urls[i], err);
+	bk_urls_free(&urls);
+	return ok;
+}
+
 /* With --delta, what is not of the backup is removed. */
 static bool
-check_repository(const BkRecover *r, BkError *err)
+check_repository(const BkRecover *r, const char *url, BkError *err)
 {
-	const char *place = bk_storage_describe(r->repo->storage);
-	char	   *repository = place[0] == '/' ? realpath(place, NULL) : NULL;
+	bool		local = strncmp(url, "file://", strlen("file://")) == 0;
+	char	   *repository = local ? realpath(url + strlen("file://"), NULL) : NULL;
 	char	   *data = realpath(r->data.path, NULL);
 	const char *directory = data == NULL ? r->data.path : data;
 	bool		good = repository == NULL ||

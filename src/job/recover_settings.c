@@ -141,7 +141,7 @@ set_recovery(Settings *settings, BkError *err)
 	bk_buf_init(&command);
 	bk_autoconf_add_word(&command, program == NULL ? own : program);
 	bk_buf_append_string(&command, " archive-get \"%f\" \"%p\" --repo ");
-	bk_autoconf_add_word(&command, settings->r->repo->url);
+	bk_autoconf_add_word(&command, request->repository);
 	free(own);
 	ok = add_file(&command, "--credentials-file", request->credentials_file, err) &&
 		add_file(&command, "--key-file", request->key_file, err) &&

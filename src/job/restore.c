@@ -47,6 +47,8 @@ typedef struct Restore
 } Restore;
 
 static bool check_request(const BkRequest *request, BkError *err);
+static bool restore(const BkRequest *request, const BkHost *host,
+					BkRepository *repo, BkError *err);
 static bool open_backup(Restore *r, BkError *err);
 static bool restore_globals(Restore *r, BkError *err);
 static bool restore_database(Restore *r, BkError *err);
@@ -67,11 +69,35 @@ static bool forward(void *arg, const void *buf, size_t len, BkError *err);
 bool
 bk_restore_logical(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	Restore		r = {.request = request, .host = host};
+	BkRepository *repo;
+	size_t		lacking;
 	bool		ok;
 
-	ok = check_request(request, err) &&
-		open_backup(&r, err) &&
+	if (!check_request(request, err))
+		return false;
+	repo = bk_common_open_any(request, host, err);
+	if (repo == NULL)
+		return false;
+	/* Where damage was found too late, it is not read a second time. */
+	do
+	{
+		lacking = bk_fallback_count(repo);
+		ok = restore(request, host, repo, err);
+		bk_fallback_tell(repo, host);
+	} while (!ok && !bk_error_is(err, BK_STATE_CANCELED) &&
+			 bk_fallback_count(repo) > lacking);
+	bk_common_close_any(repo, host);
+	return ok;
+}
+
+static bool
+restore(const BkRequest *request, const BkHost *host, BkRepository *repo,
+		BkError *err)
+{
+	Restore		r = {.request = request, .host = host, .repo = repo};
+	bool		ok;
+
+	ok = open_backup(&r, err) &&
 		(request->globals ? restore_globals(&r, err)
 		 : restore_database(&r, err));
 	clean_up(&r);
@@ -106,9 +132,7 @@ check_request(const BkRequest *request, BkError *err)
 static bool
 open_backup(Restore *r, BkError *err)
 {
-	r->repo = bk_common_open(r->request, r->host, err);
-	if (r->repo == NULL ||
-		!bk_common_announce(r->request, r->repo, r->host, &r->intent, err))
+	if (!bk_common_announce(r->request, r->repo, r->host, &r->intent, err))
 		return false;
 	r->manifest = bk_repository_manifest(r->repo, r->request->id, err);
 	return r->manifest != NULL;
@@ -252,11 +276,19 @@ blame(Restore *r, BkError *err)
 		return;
 	for (size_t i = 0; i < manifest->object_count; i++)
 	{
+		char		key[BK_KEY_SIZE];
+		BkRepository *at;
+
+		bk_layout_object(key, manifest->id, manifest->objects[i].name);
+		at = bk_fallback_first(r->repo, key);
 		if (!bk_layout_is_part(manifest->objects[i].name, BK_STREAM_ARCHIVE) ||
-			bk_object_check(r->repo, manifest, &manifest->objects[i], r->host, &found))
+			bk_object_check(at, manifest, &manifest->objects[i], r->host, &found))
 			continue;
 		if (bk_error_is(&found, BK_STATE_CORRUPT))
+		{
 			*err = found;
+			(void) bk_fallback_go_on(&at, key, err);
+		}
 		return;
 	}
 }
@@ -370,7 +402,6 @@ clean_up(Restore *r)
 	bk_json_free(r->properties);
 	bk_intent_end(r->intent);
 	bk_manifest_free(r->manifest);
-	bk_repository_close(r->repo);
 }
 
 static bool

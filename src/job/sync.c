@@ -67,12 +67,12 @@ bk_job_info(const BkRequest *request, const BkHost *host, BkError *err)
 
 	if (!bk_common_need(request->id, "id", err))
 		return false;
-	repo = bk_common_open(request, host, err);
+	repo = bk_common_open_any(request, host, err);
 	if (repo != NULL)
 		manifest = bk_repository_manifest(repo, request->id, err);
 	if (manifest != NULL)
 		host->record(host->ctx, "manifest", manifest->json);
-	bk_repository_close(repo);
+	bk_common_close_any(repo, host);
 	bk_manifest_free(manifest);
 	return manifest != NULL;
 }

@@ -48,6 +48,8 @@ extern bool bk_object_put_text(BkRepository *repo, const char *id,
  * and digests of the stored bytes and sizes of the plain bytes are compared
  * with the manifest before the end is reported (XX001). Manifest and name must
  * outlive it. No such stream: 42704; no private key that opens it: 28000.
+ * With several repositories (repo/fallback.h) each part comes from the first
+ * one that has it whole.
  */
 extern BkReader *bk_object_reader(BkRepository *repo,
 								  const BkManifest *manifest,

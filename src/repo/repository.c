@@ -11,6 +11,7 @@
 #include "core/buf.h"
 #include "core/clock.h"
 #include "core/digest.h"
+#include "repo/fallback.h"
 #include "repo/layout.h"
 
 #define SENTINEL_MAX_SIZE	(64 * 1024)
@@ -34,6 +35,8 @@ static BkRepository *repository_new(const BkRepositoryTarget *target,
 									bool create, BkError *err);
 static bool take_keys(BkRepository *repo, const BkRepositoryTarget *target,
 					  BkError *err);
+static BkManifest *read_manifest(BkRepository *repo, const char *key,
+								 const char *id, BkError *err);
 static bool require_empty(BkRepository *repo, BkError *err);
 static bool write_sentinel(BkRepository *repo, BkError *err);
 static bool read_sentinel(BkRepository *repo, BkError *err);
@@ -98,6 +101,8 @@ bk_repository_close(BkRepository *repo)
 {
 	if (repo == NULL)
 		return;
+	bk_repository_close(repo->next);
+	bk_fallback_leave(repo->fallback);
 	bk_storage_close(repo->storage);
 	bk_keys_free(repo->keys);
 	free(repo->url);
@@ -174,29 +179,22 @@ BkManifest *
 bk_repository_manifest(BkRepository *repo, const char *id, BkError *err)
 {
 	char		key[BK_KEY_SIZE];
-	BkReader   *reader;
-	BkManifest *manifest = NULL;
-	char	   *text;
-	size_t		len;
+	BkManifest *manifest;
+	BkRepository *at;
+	BkError		problem;
 
 	if (!bk_label_check(id, err))
 		return NULL;
 	bk_layout_manifest(key, id);
-	if (!bk_storage_get(repo->storage, key, &reader, err))
+	at = bk_fallback_first(repo, key);
+	manifest = read_manifest(at, key, id, err);
+	while (manifest == NULL && bk_fallback_go_on(&at, key, err))
 	{
-		if (bk_error_is(err, BK_STATE_MISSING_FILE))
-		{
-			bk_error(err, BK_STATE_NO_OBJECT, "backup \"%s\" does not exist", id);
-			bk_error_hint(err, "SELECT id, database FROM backup_list(); shows the backups that exist.");
-		}
-		return NULL;
+		manifest = read_manifest(at, key, id, &problem);
+		/* That it is missing says less than any other failure. */
+		if (manifest == NULL && bk_error_is(err, BK_STATE_NO_OBJECT))
+			*err = problem;
 	}
-	if (bk_read_all(reader, BK_MANIFEST_MAX_SIZE, &text, &len, err))
-	{
-		manifest = bk_manifest_parse(text, len, id, repo->keys, repo->trust, err);
-		free(text);
-	}
-	bk_reader_close(reader);
 	return manifest;
 }
 
@@ -305,6 +303,33 @@ repository_new(const BkRepositoryTarget *target, bool create, BkError *err)
 	free(repo->url);
 	free(repo);
 	return NULL;
+}
+
+static BkManifest *
+read_manifest(BkRepository *repo, const char *key, const char *id,
+			  BkError *err)
+{
+	BkReader   *reader;
+	BkManifest *manifest = NULL;
+	char	   *text;
+	size_t		len;
+
+	if (!bk_storage_get(repo->storage, key, &reader, err))
+	{
+		if (bk_error_is(err, BK_STATE_MISSING_FILE))
+		{
+			bk_error(err, BK_STATE_NO_OBJECT, "backup \"%s\" does not exist", id);
+			bk_error_hint(err, "SELECT id, database FROM backup_list(); shows the backups that exist.");
+		}
+		return NULL;
+	}
+	if (bk_read_all(reader, BK_MANIFEST_MAX_SIZE, &text, &len, err))
+	{
+		manifest = bk_manifest_parse(text, len, id, repo->keys, repo->trust, err);
+		free(text);
+	}
+	bk_reader_close(reader);
+	return manifest;
 }
 
 /* Each handle reads them anew, so that a change of the files is seen. */

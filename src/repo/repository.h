@@ -32,6 +32,11 @@ typedef struct BkRepository
 	char	   *abilities;		/* of its store, in words; NULL: not asked for */
 	bool		encrypted;		/* it was created to be */
 	bool		authenticated;	/* it was created with a repository key */
+
+	/* Of one among several (repo/fallback.h). */
+	struct BkFallback *fallback;	/* NULL: it stands alone */
+	size_t		place;			/* its number, from 0 */
+	struct BkRepository *next;	/* the next one that can be read, once needed */
 } BkRepository;
 
 typedef struct BkRepositoryTarget

@@ -95,4 +95,61 @@ ok(-e "$second/manifest/$app.json", 'what was deleted meanwhile is still there')
 $node->safe_psql('postgres', "SELECT backup_delete('$app')");
 ok(!-e "$second/manifest/$app.json", 'and can be deleted again');
 
+# --- what one has lost the other one gives -------------------------------------
+
+# A database: an object is damaged, another one is missing.
+sub damage
+{
+	my ($path) = @_;
+	my $bytes = slurp_file($path);
+
+	# in the middle, and so that it decodes to something else for a while
+	substr($bytes, length($bytes) / 2, 200) = join '', map { chr } 0 .. 199;
+	BackupExt::write_file($path, $bytes);
+	return;
+}
+damage("$first/backup/$later/archive.dump.001.zst");
+unlink("$first/backup/$later/globals.sql.001.zst") or die $!;
+my ($status, $out, $err) = program($both, 'cat', $later, '--object=globals.sql');
+is("$status $out", '0 ' . (program("file://$second", 'cat', $later, '--object=globals.sql'))[1], 'a missing object is read elsewhere');
+like($err, qr{"backup/$later/globals.sql.001.zst" cannot be had from "\Q@{[$node->url]}\E": .* \(next is "file://\Q$second\E"\)}, 'with a warning that names both');
+($status, $out, $err) = program($node->url, 'restore', $later, '--to=alone', $node->connect_options);
+is($status, 1, 'the damaged repository alone gives no database');
+$node->safe_psql('postgres', "SELECT backup_restore('$later', 'copy')");
+$node->same_rows('copy', $node, 'app', 'both together do');
+
+# A cluster: volumes are damaged, a manifest and WAL are missing.
+damage($_) foreach (glob("$first/backup/$base/base.*.zst"))[0, -1];
+my $target = BackupExt->to_be_restored('target');
+($status, $out, $err) = program($both, 'restore', $base, '--to=' . $target->data_dir);
+is($status, 0, 'a cluster is restored') or diag($err);
+like($err, qr{"backup/$base/base\.\S+" cannot be had}, 'with a warning');
+unlink(grep { m{/\Q$files[1]\E-} } glob("$first/wal/*/00000001/*/*")) or die $!;
+$target->begin_restored;
+$target->same_rows('app', $node, 'app', 'and recovers through WAL that only the other one has');
+$target->stop;
+
+# --- the first one is lost ------------------------------------------------------
+
+my $copy = BackupExt->to_be_restored('copy');
+rename($first, "$first.lost") or die $!;
+($status, $out, $err) = program($both, 'restore', '--to=' . $copy->data_dir, '--target=immediate', '--target-action=promote');
+is($status, 0, 'the second one alone gives the cluster') or diag($err);
+like($err, qr/repository "\Q@{[$node->url]}\E" is not read from/, 'with a warning');
+$copy->begin_restored;
+$copy->same_rows('app', $node, 'app', 'as it was');
+$copy->stop;
+
+# No end of WAL is told while one of them cannot be asked.
+my $wal = $copy->basedir . '/wal';
+my @get = ('archive-get', '0000000100000000000000F0', $wal, '--retry=0', '--system-identifier',
+	$node->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()'));
+is((program($both, @get))[0], 126, 'one is away: nobody knows whether a segment exists');
+rename("$first.lost", $first) or die $!;
+is((program($both, @get))[0], 1, 'both say that there is none');
+$get[1] = $files[1];
+($status, $out, $err) = program($both, @get);
+is($status, 0, 'what only the second one has is delivered');
+like($err, qr/came from "file:\/\/\Q$second\E"/, 'with a warning');
+
 done_testing();
