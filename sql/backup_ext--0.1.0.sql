@@ -1020,10 +1020,62 @@ CREATE VIEW @extschema@.backup_status AS
                     WHERE r.loss IS NOT NULL
                     GROUP BY r.repository_number
                 ) AS l ON m.number OPERATOR(pg_catalog.=) l.number
-        ) AS v;
+        ) AS v
+    UNION ALL
+    -- what the others lack of the first repository, as they were last seen
+    SELECT pg_catalog.concat('copies in repository ', n.number), NULL,
+        CASE
+            WHEN k.known IS NULL THEN 'critical'
+            WHEN pg_catalog.now() OPERATOR(pg_catalog.-) m.since OPERATOR(pg_catalog.>) '15 min'::interval THEN 'critical'
+            WHEN pg_catalog.now() OPERATOR(pg_catalog.-) m.since OPERATOR(pg_catalog.>) '5 min'::interval THEN 'warning'
+            WHEN g.segments OPERATOR(pg_catalog.>) 0 THEN 'warning'
+            ELSE 'ok'
+        END,
+        CASE
+            WHEN k.known IS NULL THEN 'It was never reached.'
+            WHEN m.backups OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.concat('It lacks ', m.backups, ' good backups that the first repository has.')
+            WHEN g.segments OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.concat('It lacks ', g.segments, ' WAL segments that the first repository had when they were last compared.')
+            ELSE 'It has what the first repository has.'
+        END,
+        t.finished_at, pg_catalog.now() OPERATOR(pg_catalog.-) t.finished_at, t.id,
+        NULL, NULL, NULL, t.plain_size, t.stored_size, t.backups, t.verified_at, NULL
+    FROM pg_catalog.generate_series(2, @extschema@.backup_repository_count()) AS n (number)
+        LEFT JOIN LATERAL (
+            SELECT true AS known
+            FROM @extschema@.backup_repository_data AS r
+            WHERE @extschema@.backup_repository_number(r.url) OPERATOR(pg_catalog.=) n.number
+        ) AS k ON true
+        LEFT JOIN LATERAL (
+            SELECT pg_catalog.count(*) AS backups, pg_catalog.min(c.finished_at) AS since
+            FROM @extschema@.backup_catalogue AS c, own
+            WHERE c.first AND c.state OPERATOR(pg_catalog.=) 'good'
+                AND c.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+                AND NOT EXISTS (SELECT FROM @extschema@.backup_catalogue AS o
+                                WHERE o.repository_number OPERATOR(pg_catalog.=) n.number
+                                    AND o.id OPERATOR(pg_catalog.=) c.id
+                                    AND o.state OPERATOR(pg_catalog.<>) 'missing')
+        ) AS m ON true
+        LEFT JOIN LATERAL (
+            SELECT pg_catalog.sum(CASE r.repository_number WHEN 1 THEN r.segments
+                                      ELSE 0 OPERATOR(pg_catalog.-) r.segments END) AS segments
+            FROM @extschema@.backup_wal_range AS r, own
+            WHERE r.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+                AND r.repository_number IN (1, n.number)
+        ) AS g ON true
+        LEFT JOIN LATERAL (
+            SELECT pg_catalog.count(*) AS backups, pg_catalog.max(c.finished_at) AS finished_at,
+                pg_catalog.max(c.id) AS id,
+                pg_catalog.sum(c.plain_size)::bigint AS plain_size,
+                pg_catalog.sum(c.stored_size)::bigint AS stored_size,
+                pg_catalog.max(c.verified_at) AS verified_at
+            FROM @extschema@.backup_catalogue AS c
+            WHERE c.repository_number OPERATOR(pg_catalog.=) n.number
+        ) AS t ON true;
 COMMENT ON VIEW @extschema@.backup_status IS
-'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried; one for the base backups, likewise, one for WAL archiving, and one for each repository from which something has vanished';
-COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "base backups", "WAL archiving" or "repository" and its place in the setting';
+'one row, with a verdict, for each database that has a backup, or that exists and for which one was tried; one for the base backups, likewise, one for WAL archiving, one for each repository from which something has vanished, and one for the copies in each repository behind the first';
+COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "base backups", "WAL archiving" or "repository" or "copies in repository" with its place in the setting';
 COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, if it is about one';
 COMMENT ON COLUMN @extschema@.backup_status.state IS 'critical: the newest backup is bad, there is no good one, or something has vanished; warning: the last attempt failed; ok. Backups of the schema or the data alone do not count';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';

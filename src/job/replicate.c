@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/ranges.h"
 #include "job/replica.h"
 #include "job/verbs.h"
 #include "repo/layout.h"
@@ -321,8 +322,13 @@ copy_cluster(void *arg, const char *system_identifier, BkError *err)
 	char		marks[BK_KEY_SIZE];
 
 	bk_layout_marks(marks, system_identifier);
-	return bk_replica_all_wal(replica, system_identifier, err) &&
-		bk_transfer_small(&transfer, marks, err);
+	if (!bk_replica_all_wal(replica, system_identifier, err) ||
+		!bk_transfer_small(&transfer, marks, err))
+		return false;
+	/* What was known of it is no longer true. */
+	return replica->wal == 0 ||
+		(bk_ranges_report(replica->from, system_identifier, NULL, replica->host, err) &&
+		 bk_ranges_report(replica->to, system_identifier, NULL, replica->host, err));
 }
 
 static bool

@@ -83,6 +83,9 @@ like($later, qr/-app-/, 'a backup is good all the same');
 like($warning, qr/WARNING:  the backup is good, but not all is copied to every repository: directory .* does not exist/, 'with a warning');
 $node->psql('postgres', 'SELECT backup_sync()', stdout => \my $count, stderr => \$warning);
 like($warning, qr/WARNING:  repository 2 of 2 fails/, 'reading anew warns');
+$node->safe_psql('postgres', q(UPDATE backup_catalogue_data SET finished_at = finished_at - interval '20 min'));
+my $lag = q(SELECT state, reason FROM backup_status WHERE what = 'copies in repository 2');
+is($node->safe_psql('postgres', $lag), 'critical|It lacks 1 good backups that the first repository has.', 'the status says what is lacking');
 is($node->safe_psql('postgres', 'SELECT string_agg(copies::text, $$,$$ ORDER BY id DESC) FROM backup_list()'), '1,2,2', 'and keeps what was known');
 $node->sql_fails("SELECT backup_delete('$app')", '58P01', 'does not exist', 'to delete from one that is away');
 ok(!-e "$first/manifest/$app.json", 'the other one has deleted it');
@@ -91,6 +94,8 @@ $node->wait_archived;
 is_deeply([ wal_files($second) ], [ wal_files($first) ], 'when it is back, it catches up');
 is($node->safe_psql('postgres', 'SELECT backup_replicate()'), '1', 'and gets the backup');
 is(slurp_file("$second/manifest/$later.json"), slurp_file("$first/manifest/$later.json"), 'as it is');
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+is($node->safe_psql('postgres', $lag), 'ok|It has what the first repository has.', 'and the status is good');
 ok(-e "$second/manifest/$app.json", 'what was deleted meanwhile is still there');
 $node->safe_psql('postgres', "SELECT backup_delete('$app')");
 ok(!-e "$second/manifest/$app.json", 'and can be deleted again');
@@ -133,11 +138,13 @@ $target->stop;
 
 my $copy = BackupExt->to_be_restored('copy');
 rename($first, "$first.lost") or die $!;
-($status, $out, $err) = program($both, 'restore', '--to=' . $copy->data_dir, '--target=immediate', '--target-action=promote');
-is($status, 0, 'the second one alone gives the cluster') or diag($err);
+($status, $out, $err) = program($both, 'restore', '--to=' . $copy->data_dir, '--dry-run');
+is($status, 0, 'the second one gives the cluster') or diag($err);
 like($err, qr/repository "\Q@{[$node->url]}\E" is not read from/, 'with a warning');
+($status, $out, $err) = program("file://$second", 'restore', '--to=' . $copy->data_dir);
+is($status, 0, 'who leaves out the lost one') or diag($err);
 $copy->begin_restored;
-$copy->same_rows('app', $node, 'app', 'as it was');
+$copy->same_rows('app', $node, 'app', 'can end the recovery');
 $copy->stop;
 
 # No end of WAL is told while one of them cannot be asked.
