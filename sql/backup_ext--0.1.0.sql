@@ -319,6 +319,23 @@ AS 'MODULE_PATHNAME', 'bk_replicate';
 COMMENT ON FUNCTION @extschema@.backup_replicate(text, boolean) IS
 'copies what the first repository has and the others lack, or one backup, and returns the number of copies; without waiting, returns the number of the run';
 
+CREATE FUNCTION @extschema@.backup_s3_lifecycle(
+    transition_days integer DEFAULT NULL,
+    transition_class text DEFAULT NULL,
+    expiration_days integer DEFAULT NULL,
+    noncurrent_days integer DEFAULT NULL,
+    abort_days integer DEFAULT NULL,
+    remove boolean DEFAULT false,
+    OUT rule text,
+    OUT ok boolean,
+    OUT detail text,
+    OUT hint text
+) RETURNS SETOF record
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_s3_lifecycle';
+COMMENT ON FUNCTION @extschema@.backup_s3_lifecycle(integer, text, integer, integer, integer, boolean) IS
+'shows the lifecycle rules of the S3 bucket that are about the repository; with days, sets the rule of the repository, other rules stay as they are; with remove, takes it away';
+
 CREATE FUNCTION @extschema@.backup_check(
     OUT check_name text,
     OUT ok boolean,
@@ -460,7 +477,7 @@ CREATE VIEW @extschema@.backup_run AS
 COMMENT ON VIEW @extschema@.backup_run IS
 'every attempt to do something, with its end';
 COMMENT ON COLUMN @extschema@.backup_run.run IS 'number of the run';
-COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, replicate, verify, restore, clone, clone_drop, delete or check';
+COMMENT ON COLUMN @extschema@.backup_run.verb IS 'what was to be done: init, adopt, backup, mark, sync, replicate, verify, restore, clone, clone_drop, delete, s3_lifecycle or check';
 COMMENT ON COLUMN @extschema@.backup_run.kind IS 'kind of backup, for a backup';
 COMMENT ON COLUMN @extschema@.backup_run.database IS 'database to back up or to create';
 COMMENT ON COLUMN @extschema@.backup_run.backup_id IS 'backup that was made or used';
@@ -1116,6 +1133,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.backup_delete(text, boolean),
     @extschema@.backup_sync(boolean),
     @extschema@.backup_replicate(text, boolean),
+    @extschema@.backup_s3_lifecycle(integer, text, integer, integer, integer, boolean),
     @extschema@.backup_check(),
     @extschema@.backup_cancel(bigint),
     @extschema@.backup_run_slots(),

@@ -15,6 +15,7 @@
 #include "core/utf8.h"
 
 #define LABEL_MAX	200			/* characters, as in src/server/arguments.c */
+#define LIFECYCLE_DAYS_MAX	36500
 #define DAY_MS		(24 * 60 * 60 * 1000)
 
 #define AT(member)	offsetof(BkRequest, member)
@@ -38,10 +39,10 @@ static bool check_required(const char *name, const char *value, BkError *err);
 const BkArgument bk_arguments[] = {
 	{.name = "repository", .option = "repo", .setting = "backup_ext.repository",
 		.agent = true, .offset = AT(repository), .commands = "*",
-		.needed = "init adopt register mark backup list info verify restore clone cat delete replicate archive-push archive-get wal",
+		.needed = "init adopt register mark backup list info verify restore clone cat delete replicate s3-lifecycle archive-push archive-get wal",
 	.value_name = "URL", .help = "repository, such as file:///backup/main"},
 	{.name = "repository_id", .agent = true, .offset = AT(repository_id),
-	.commands = "adopt register mark backup list verify restore clone delete replicate check archive-agent clone-drop"},
+	.commands = "adopt register mark backup list verify restore clone delete replicate s3-lifecycle check archive-agent clone-drop"},
 	{.name = "credentials_file", .option = "credentials-file", .setting = "backup_ext.credentials_file",
 		.agent = true, .offset = AT(credentials_file), .commands = "*",
 	.value_name = "FILE", .help = "credentials of the store (those of the environment)"},
@@ -128,6 +129,24 @@ const BkArgument bk_arguments[] = {
 	{.name = "target", .option = "to", .agent = true, .offset = AT(target),
 		.commands = "restore replicate", .needed = "restore", .instead = "globals",
 	.value_name = "WHERE", .help = "database to create, data directory of a base backup, or repository to copy to"},
+	{.name = "transition_days", .option = "transition-days", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(transition_days), .min = 1, .max = LIFECYCLE_DAYS_MAX, .commands = "s3-lifecycle",
+	.value_name = "N", .help = "move objects to another class after so many days"},
+	{.name = "transition_class", .option = "transition-class", .agent = true,
+		.offset = AT(transition_class), .commands = "s3-lifecycle",
+	.value_name = "CLASS", .help = "storage class to move them to, such as STANDARD_IA"},
+	{.name = "expiration_days", .option = "expiration-days", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(expiration_days), .min = 1, .max = LIFECYCLE_DAYS_MAX, .commands = "s3-lifecycle",
+	.value_name = "N", .help = "remove objects after so many days, of a repository without backups"},
+	{.name = "noncurrent_days", .option = "noncurrent-days", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(noncurrent_days), .min = 1, .max = LIFECYCLE_DAYS_MAX, .commands = "s3-lifecycle",
+	.value_name = "N", .help = "remove versions that were deleted or replaced so many days ago"},
+	{.name = "abort_days", .option = "abort-days", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(abort_days), .min = 1, .max = LIFECYCLE_DAYS_MAX, .commands = "s3-lifecycle",
+	.value_name = "N", .help = "abort uploads that were begun so many days ago"},
+	{.name = "remove", .option = "remove", .agent = true, .type = BK_ARGUMENT_BOOL,
+		.offset = AT(remove), .commands = "s3-lifecycle",
+	.help = "take the rule of the repository away"},
 	{.name = "create", .option = "create", .type = BK_ARGUMENT_BOOL, .offset = AT(create),
 		.commands = "replicate",
 	.help = "start a repository there if there is none"},

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "job/common.h"
+#include "job/lifecycle.h"
 #include "job/verbs.h"
 #include "source/database.h"
 #include "source/tool.h"
@@ -217,6 +218,7 @@ check_repository(const BkRequest *request, const char *name,
 			   "registered", &problem);
 		ok = bk_repository_probe(repo, false, &problem);
 		report(host, store, ok, repo->abilities, &problem);
+		bk_lifecycle_check(repo, name, host);
 	}
 	bk_repository_close(repo);
 }

@@ -68,6 +68,14 @@ typedef struct BkRequest
 	const char *path;			/* where to, or where from */
 	int64_t		retry;			/* milliseconds to try again for */
 
+	/* The lifecycle rule of a bucket, in days; 0: not. */
+	int64_t		transition_days;
+	const char *transition_class;
+	int64_t		expiration_days;
+	int64_t		noncurrent_days;
+	int64_t		abort_days;
+	bool		remove;			/* take the rule away */
+
 	/* How far a base backup is recovered: one of the first five, or none. */
 	const char *recovery_target;	/* latest, immediate */
 	const char *target_time;

@@ -145,6 +145,16 @@ extern bool bk_job_archive_get(const BkRequest *request, const BkHost *host,
 							   BkError *err);
 
 /*
+ * Set the lifecycle rule of the repository's bucket, if something is asked for,
+ * and report all rules that are about the repository. Records: check for each,
+ * not ok if the rule removes or archives objects. Errors: expiration while
+ * backups are listed (55000), a class that cannot be read at once (22023), a
+ * store without such rules, or with some that are not understood (0A000).
+ */
+extern bool bk_job_s3_lifecycle(const BkRequest *request, const BkHost *host,
+								BkError *err);
+
+/*
  * Test the installation: programs, login, repository. Records: check for
  * each. True also if some of them are bad.
  */

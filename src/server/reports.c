@@ -30,6 +30,7 @@
 
 PG_FUNCTION_INFO_V1(bk_verify);
 PG_FUNCTION_INFO_V1(bk_check);
+PG_FUNCTION_INFO_V1(bk_s3_lifecycle);
 PG_FUNCTION_INFO_V1(bk_wait);
 PG_FUNCTION_INFO_V1(bk_run_slots);
 PG_FUNCTION_INFO_V1(bk_repository_number);
@@ -57,6 +58,45 @@ bk_verify(PG_FUNCTION_ARGS)
 	bk_text_copy(run->backup_id, sizeof(run->backup_id), id);
 	bk_request_add_text(run, "id", id);
 	bk_request_add_text(run, "level", level);
+	InitMaterializedSRF(fcinfo, 0);
+	bk_call(run, true);
+	bk_history_checks(run->run, (ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+/* --- backup_s3_lifecycle --- */
+
+Datum
+bk_s3_lifecycle(PG_FUNCTION_ARGS)
+{
+	static const struct
+	{
+		int			number;
+		const char *name;
+	}			days[] = {
+		{0, "transition_days"}, {2, "expiration_days"}, {3, "noncurrent_days"},
+		{4, "abort_days"},
+	};
+	bool		remove = bk_argument_bool(fcinfo, 5, "remove");
+	BkRun	   *run = bk_request_new("s3_lifecycle");
+	size_t		i;
+
+	for (i = 0; i < lengthof(days); i++)
+	{
+		int			number = days[i].number;
+
+		if (PG_ARGISNULL(number))
+			continue;
+		if (PG_GETARG_INT32(number) < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" must be at least 1", days[i].name)));
+		bk_request_add_number(run, days[i].name, PG_GETARG_INT32(number));
+	}
+	if (!PG_ARGISNULL(1))
+		bk_request_add_text(run, "transition_class",
+							text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	bk_request_add_bool(run, "remove", remove);
 	InitMaterializedSRF(fcinfo, 0);
 	bk_call(run, true);
 	bk_history_checks(run->run, (ReturnSetInfo *) fcinfo->resultinfo);

@@ -57,6 +57,8 @@ static const BkStorageOps azure_ops = {
 	.remove_all = bk_storage_remove_each,
 	.sweep = azure_sweep,
 	.probe = azure_probe,
+	.lifecycle = bk_storage_no_lifecycle,
+	.set_lifecycle = bk_storage_no_set_lifecycle,
 	.describe = azure_describe,
 	.close = azure_close,
 };

@@ -78,6 +78,8 @@ static const BkStorageOps posix_ops = {
 	.remove_all = bk_storage_remove_each,
 	.sweep = posix_sweep,
 	.probe = posix_probe,
+	.lifecycle = bk_storage_no_lifecycle,
+	.set_lifecycle = bk_storage_no_set_lifecycle,
 	.describe = posix_describe,
 	.close = posix_close,
 };

@@ -14,6 +14,7 @@
 
 #include "storage/s3_client.h"
 #include "storage/s3_get.h"
+#include "storage/s3_lifecycle.h"
 #include "storage/s3_list.h"
 #include "storage/s3_object.h"
 #include "storage/s3_probe.h"
@@ -61,6 +62,8 @@ static const BkStorageOps s3_ops = {
 	.remove_all = s3_remove_all,
 	.sweep = s3_sweep,
 	.probe = bk_s3_probe,
+	.lifecycle = bk_s3_lifecycle,
+	.set_lifecycle = bk_s3_set_lifecycle,
 	.describe = s3_describe,
 	.close = s3_close,
 };

@@ -74,6 +74,8 @@ static const BkStorageOps sftp_ops = {
 	.remove_all = bk_storage_remove_each,
 	.sweep = sftp_sweep,
 	.probe = sftp_probe,
+	.lifecycle = bk_storage_no_lifecycle,
+	.set_lifecycle = bk_storage_no_set_lifecycle,
 	.describe = sftp_describe,
 	.close = sftp_close,
 };

@@ -76,6 +76,24 @@ bk_storage_remove_each(BkStorage *storage, const char *const *keys,
 }
 
 bool
+bk_storage_no_lifecycle(BkStorage *storage, BkLifecycleVisit visit, void *arg,
+						BkError *err)
+{
+	(void) visit;
+	(void) arg;
+	return bk_error(err, BK_STATE_UNSUPPORTED, "\"%s\" is a store without lifecycle rules",
+					bk_storage_describe(storage));
+}
+
+bool
+bk_storage_no_set_lifecycle(BkStorage *storage, const BkLifecycleWish *wish,
+							BkError *err)
+{
+	(void) wish;
+	return bk_storage_no_lifecycle(storage, NULL, NULL, err);
+}
+
+bool
 bk_storage_check_key(const char *key, BkError *err)
 {
 	const char *next = key;

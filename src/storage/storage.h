@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/stream.h"
+#include "storage/lifecycle.h"
 
 typedef struct BkStorage BkStorage;
 
@@ -128,6 +129,16 @@ typedef struct BkStorageOps
 	bool		(*probe) (BkStorage *storage, bool write,
 						  BkStorageFinding finding, void *arg, BkError *err);
 
+	/*
+	 * Visit the rules by which the store itself moves and removes objects of
+	 * ours; set the one that has this name, or with a wish for nothing take it
+	 * away. Rules of others stay as they are. 0A000: it has none.
+	 */
+	bool		(*lifecycle) (BkStorage *storage, BkLifecycleVisit visit,
+							  void *arg, BkError *err);
+	bool		(*set_lifecycle) (BkStorage *storage,
+								  const BkLifecycleWish *wish, BkError *err);
+
 	/* The place, for messages: a path or URL without secrets. Borrowed. */
 	const char *(*describe) (BkStorage *storage);
 
@@ -214,6 +225,20 @@ bk_storage_sweep(BkStorage *storage, const char *prefix, BkError *err)
 	return storage->ops->sweep(storage, prefix, err);
 }
 
+static inline bool
+bk_storage_lifecycle(BkStorage *storage, BkLifecycleVisit visit, void *arg,
+					 BkError *err)
+{
+	return storage->ops->lifecycle(storage, visit, arg, err);
+}
+
+static inline bool
+bk_storage_set_lifecycle(BkStorage *storage, const BkLifecycleWish *wish,
+						 BkError *err)
+{
+	return storage->ops->set_lifecycle(storage, wish, err);
+}
+
 static inline const char *
 bk_storage_describe(BkStorage *storage)
 {
@@ -245,6 +270,14 @@ extern BkStorage *bk_storage_open(const char *url, bool create,
 extern bool bk_storage_remove_each(BkStorage *storage,
 								   const char *const *keys, size_t count,
 								   BkError *err);
+
+/* For drivers of stores that have no lifecycle rules. */
+extern bool bk_storage_no_lifecycle(BkStorage *storage,
+									BkLifecycleVisit visit, void *arg,
+									BkError *err);
+extern bool bk_storage_no_set_lifecycle(BkStorage *storage,
+										const BkLifecycleWish *wish,
+										BkError *err);
 
 /*
  * Check a key by the rules above: false with an error (22023) that quotes it.

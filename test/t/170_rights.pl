@@ -61,6 +61,7 @@ my @matrix = (
 	[ 'SELECT backup_sync()', $denied, $denied, '' ],
 	[ 'SELECT backup_replicate()', $denied, $denied, '22023' ],
 	[ 'SELECT * FROM backup_check()', $denied, $denied, '' ],
+	[ 'SELECT * FROM backup_s3_lifecycle()', $denied, $denied, '0A000' ],
 	[ 'SELECT backup_cancel(1)', $denied, $denied, '' ],
 	[ 'CALL backup_wait(1)', $denied, $denied, '' ],
 	[ 'SELECT * FROM backup_run_slots()', $denied, '', '' ],
