@@ -167,7 +167,9 @@ bk_url_is_secret(const char *name, Size length)
 	static const char *const parts[] = {"secret", "password", "token", "key", "sig"};
 	int			i;
 
-	if (bk_url_ends(name, length, "_file") || bk_url_ends(name, length, "key_id"))
+	/* references, and the fingerprint of a server's public key */
+	if (bk_url_ends(name, length, "_file") || bk_url_ends(name, length, "key_id") ||
+		bk_url_ends(name, length, "host_key_sha256"))
 		return false;
 	if (length == 3 && pg_strncasecmp(name, "sas", 3) == 0)
 		return true;
