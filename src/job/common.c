@@ -100,6 +100,16 @@ bk_common_open(const BkRequest *request, const BkHost *host, BkError *err)
 }
 
 BkRepository *
+bk_common_open_shared(const BkRequest *request, const BkHost *host,
+					  BkError *err)
+{
+	BkRequest	one = *request;
+
+	one.jobs = 1;
+	return bk_common_open(&one, host, err);
+}
+
+BkRepository *
 bk_common_open_any(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	BkRepositoryTarget targets[BK_URLS_MAX];

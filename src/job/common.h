@@ -46,6 +46,13 @@ extern BkRepository *bk_common_open(const BkRequest *request,
 									const BkHost *host, BkError *err);
 
 /*
+ * Open it for one of several threads, which share what a stream may have in
+ * flight: all of them together use "jobs".
+ */
+extern BkRepository *bk_common_open_shared(const BkRequest *request,
+										   const BkHost *host, BkError *err);
+
+/*
  * Open the repositories of a request for reading: what one of them cannot give
  * comes from the next (repo/fallback.h). Close it with the function below.
  */

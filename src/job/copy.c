@@ -99,7 +99,7 @@ begin(void *arg, void **own, BkError *err)
 	member->rules = work->copy->rules;
 	member->rules.corrupt = page_is_wrong;
 	member->rules.arg = member;
-	member->repo = bk_common_open(work->copy->making->request, work->copy->making->host, err);
+	member->repo = bk_common_open_shared(work->copy->making->request, work->copy->making->host, err);
 	member->file = member->repo == NULL ? NULL : bk_datafile_new(&member->rules, err);
 	*own = member;
 	if (member->file != NULL)

@@ -271,7 +271,7 @@ open_repository(Task *task, size_t number, BkError *err)
 	bk_repository_close(place->repo);
 	place->opened_at = now;
 	one = bk_common_at(pusher->request, &pusher->urls, number);
-	place->repo = bk_common_open(&one, pusher->host, err);
+	place->repo = bk_common_open_shared(&one, pusher->host, err);
 	return place->repo != NULL &&
 		bk_common_may_write(&one, place->repo, err) &&
 		bk_repository_require_keys(place->repo, err);

@@ -153,7 +153,7 @@ begin_thread(void *arg, void **own, BkError *err)
 	Copy	   *copy = arg;
 
 	*own = copy->r->repo->fallback == NULL
-		? bk_common_open(&copy->r->request, copy->r->host, err)
+		? bk_common_open_shared(&copy->r->request, copy->r->host, err)
 		: bk_fallback_again(copy->r->repo, err);
 	return *own != NULL;
 }

@@ -152,9 +152,9 @@ begin(void *arg, void **own, BkError *err)
 	member->work = work;
 	member->transfer.tick = tick;
 	member->transfer.arg = member;
-	member->transfer.from = bk_common_open(replica->source, replica->host, err);
+	member->transfer.from = bk_common_open_shared(replica->source, replica->host, err);
 	member->transfer.to = member->transfer.from == NULL ? NULL
-		: bk_common_open(replica->target, replica->host, err);
+		: bk_common_open_shared(replica->target, replica->host, err);
 	*own = member;
 	if (member->transfer.to != NULL)
 		return true;
