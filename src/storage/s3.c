@@ -23,6 +23,9 @@
 #include "storage/upload.h"
 
 #define JOBS_MIN		2
+
+/* What is at hand anyway goes up with one request, such as a WAL segment. */
+#define STORE_MAX		((size_t) 64 * 1024 * 1024)
 #define REGION_DEFAULT	"us-east-1"
 
 static bool find_region(BkS3 *s3, BkError *err);
@@ -154,7 +157,7 @@ s3_store(BkStorage *storage, const char *key, const void *data, size_t len,
 		return false;
 	if (head.stat.exists)
 		return bk_s3_same_content(s3, key, data, len, err);
-	if (len > BK_UPLOAD_PART_SIZE)
+	if (len > STORE_MAX)
 	{
 		BkWriter   *writer = bk_s3_upload_open(s3, key, err);
 		bool		done = writer != NULL && bk_write(writer, data, len, err) &&

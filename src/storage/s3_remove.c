@@ -116,8 +116,8 @@ send_batch(Batch *batch, BkS3Client *client, bool *unknown, BkError *err)
 	request.accept = accept_batch;
 	request.arg = batch;
 	done = set_list(batch, &request, &list, err) && bk_s3_call(client, &request, err);
-	*unknown = !done && (request.fault.status == 501 || request.fault.status == 405 ||
-						 bk_s3_fault_is(&request.fault, "NotImplemented"));
+	*unknown = !done && (request.fault.status == 400 || request.fault.status == 405 ||
+						 request.fault.status == 501);
 	bk_s3_request_free(&request);
 	bk_buf_free(&list);
 	if (done && batch->gone_count < batch->count)
