@@ -109,6 +109,11 @@ while ($readme =~ /^```sql\n(.*?)^```$|((?:^    [^\n]*\n)+)/msg)
 		run_sql($sql);
 		$blocks++;
 	}
+	# Those need a store, and run in 400_s3_story.pl.
+	elsif ($shell =~ m{s3://})
+	{
+		next;
+	}
 	elsif ($shell =~ m{^    (?:pg_backup_ext|createdb|cd|sh /backup/)})
 	{
 		# A backup that the program alone shall find needs a database to go to.

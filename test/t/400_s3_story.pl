@@ -100,12 +100,26 @@ $restored->stop;
 
 # --- the program alone
 
-IPC::Run::run([ 'pg_backup_ext', 'list', '--json', @store ], '<', \undef, '>', \$out, '2>', \$said);
-like($out, qr/"\Q$id\E"/, 'the program lists it') or diag($said);
+# As the README has it.
+sub run_example
+{
+	my ($command) = @_;
+	my ($example) = slurp_file('README.md') =~ /^    (pg_backup_ext $command [^\n]*s3:[^\n]*)$/m or die $command;
+
+	$example =~ s{s3://[^']*}{$url};
+	$example =~ s{=\w+\.credentials}{'=' . $s3->credentials}e;
+	$example =~ s{ ID }{ $id };
+	return IPC::Run::run([ 'sh', '-ec', $example ], '<', \undef, '>', \$out, '2>', \$said);
+}
+
+ok(run_example('list'), 'the program lists alone') or diag($said);
+like($out, qr/\Q$id\E/, 'it has the backup');
 
 # --- delete
 
-is($node->safe_psql('postgres', "SELECT backup_delete('$id', force => true)"), 't', 'a backup is deleted');
+$node->safe_psql('postgres', "SELECT backup_now(database => '$odd', content => 'schema')");
+my $second = $node->backup_now($odd);
+ok(run_example('delete'), 'a backup is deleted') or diag($said);
 is(scalar(grep { index($_, $id) >= 0 } $s3->keys_of('backups')), 0, 'its objects are gone');
 
 # --- what the URL says of new objects
