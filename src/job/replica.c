@@ -35,6 +35,7 @@ typedef struct Work
 	const char *system_identifier;
 	WalFile    *files;			/* BATCH of them */
 	size_t		file_count;
+	char		swept[BK_KEY_SIZE]; /* the folder that was cleaned last */
 	bool		forgiving;		/* one that fails is left out */
 	uint64_t	done;			/* bytes */
 } Work;
@@ -281,7 +282,14 @@ add_file(void *arg, const BkWalName *name, const BkWalFound *found,
 		 BkError *err)
 {
 	Work	   *work = arg;
+	char		folder[BK_KEY_SIZE];
 
+	/* What a killed run has left lies where it would have gone on. */
+	bk_layout_wal_folder(folder, work->system_identifier, name);
+	if (strcmp(folder, work->swept) != 0 &&
+		!bk_storage_sweep(work->replica->to->storage, folder, err))
+		return false;
+	memcpy(work->swept, folder, sizeof(folder));
 	work->files[work->file_count].name = *name;
 	work->files[work->file_count++].found = *found;
 	return work->file_count < BATCH || flush(work, err);

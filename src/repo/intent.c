@@ -112,7 +112,10 @@ bk_intent_resume(BkRepository *repo, const char *backup_id, BkError *err)
 		ok = is_dead(json) ? bk_storage_remove(repo->storage, key, err)
 			: in_use(backup_id, key, json, err);
 	bk_json_free(json);
-	return ok ? bk_intent_begin(repo, backup_id, BK_INTENT_CREATES, err) : NULL;
+	/* Of what it stored only whole objects are of use. */
+	bk_layout_backup(key, backup_id);
+	return ok && bk_storage_sweep(repo->storage, key, err)
+		? bk_intent_begin(repo, backup_id, BK_INTENT_CREATES, err) : NULL;
 }
 
 bool

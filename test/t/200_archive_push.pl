@@ -200,7 +200,7 @@ is($status, 0, 'with -D it needs no other program') or diag($err);
 		"SELECT failed_count > $failures AND last_failed_wal = '$name' FROM pg_stat_archiver")
 	  or die 'the archiver does not fail';
 	like(slurp_file($node->logfile, $log),
-		qr/pg_backup_ext: error: WAL file "$name" is in the repository with other content \(SQLSTATE 23505\)\n.*detail: The SHA-256 of the file is [0-9a-f]{64}; the repository has "wal\/$identifier\/00000001\/.{16}\/$name-0{64}.zst"/,
+		qr/pg_backup_ext: error: WAL file "$name" is in the repository with other content \(SQLSTATE 23505\)\n.*detail: The digest of the file is [0-9a-f]{64}; the repository has "wal\/$identifier\/00000001\/.{16}\/$name-0{64}.zst"/,
 		'the reason is in the log');
 	ok(-e "$data/pg_wal/archive_status/$name.ready", 'the segment stays ready');
 	is(slurp_file($other), 'other', 'what was there stays');

@@ -134,6 +134,32 @@ $target->begin_restored;
 $target->same_rows('app', $node, 'app', 'and recovers through WAL that only the other one has');
 $target->stop;
 
+# --- a copy that is killed, again and again ----------------------------------
+
+my $third = "$second.third";
+for my $tenths (0 .. 4)
+{
+	my $run = IPC::Run::start([ 'pg_backup_ext', 'replicate', "--repo=file://$second", "--to=file://$third", '--create' ],
+		'<', \undef, '>', \my $said, '2>', \my $complaint);
+	select(undef, undef, undef, 0.1 * $tenths + rand 0.1);
+	$run->signal('KILL');
+	eval { $run->finish };
+	for my $manifest (glob("$third/manifest/*.json"))
+	{
+		my ($listed) = $manifest =~ m{([^/]+)\.json$};
+		my @lacking = grep { !-e "$third/backup/$listed/" . s{.*/}{}r } glob("$second/backup/$listed/*");
+		is("@lacking", '', 'what is listed is there') if @lacking;
+	}
+}
+is((program("file://$second", 'replicate', "--to=file://$third", '--create'))[0], 0, 'in the end it is complete');
+my @paths = map
+{
+	my $root = $_;
+	[ grep { m{^/(?:manifest|backup|wal)/} } map { substr($_, length $root) } split /\n/, BackupExt::tree($root) ]
+} $second, $third;
+is_deeply($paths[1], $paths[0], 'and nothing else is there');
+is_deeply([ glob("$third/intent/*") ], [], "no run is left announced there");
+
 # --- the first one is lost ------------------------------------------------------
 
 my $copy = BackupExt->to_be_restored('copy');
