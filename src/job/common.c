@@ -11,6 +11,7 @@
 
 #define APPLICATION	"pg_backup_ext"
 
+static const char *given(const char *file);
 static void put_physical(BkJson *record, const BkPhysical *physical);
 
 bool
@@ -62,6 +63,13 @@ bk_common_each(const BkRequest *request, const BkHost *host, bool all,
 	return ok;
 }
 
+/* An empty name says on purpose that there is none. */
+static const char *
+given(const char *file)
+{
+	return file == NULL || file[0] == '\0' ? NULL : file;
+}
+
 BkRepositoryTarget
 bk_common_place(const BkRequest *request, const BkHost *host)
 {
@@ -70,11 +78,11 @@ bk_common_place(const BkRequest *request, const BkHost *host)
 		.expected_id = request->repository_id,
 		.access = {
 			.host = host,
-			.credentials_file = request->credentials_file,
+			.credentials_file = given(request->credentials_file),
 			.jobs = (int) request->jobs,
 		},
-		.key_file = request->key_file,
-		.identity_file = request->identity_file,
+		.key_file = given(request->key_file),
+		.identity_file = given(request->identity_file),
 		.unauthenticated = request->unauthenticated,
 	};
 

@@ -165,14 +165,21 @@ set_recovery(Settings *settings, BkError *err)
 	return ok;
 }
 
-/* The server will run the command in another folder than this one. */
+/*
+ * The server will run the command in another folder than this one. What was
+ * not given is said to be nothing: the original's settings name files that
+ * need not be here.
+ */
 static bool
 add_file(BkBuf *command, const char *option, const char *file, BkError *err)
 {
 	char	   *path;
 
 	if (file == NULL || file[0] == '\0')
+	{
+		bk_buf_printf(command, " %s \"\"", option);
 		return true;
+	}
 	path = realpath(file, NULL);
 	if (path == NULL)
 		return bk_error_errno(err, "could not find file \"%s\"", file);
