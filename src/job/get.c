@@ -209,6 +209,7 @@ get_file(Get *get, BkError *err)
 		BkRequest	one = bk_common_at(get->request, &get->urls, i);
 
 		ahead.sources[i] = bk_common_place(&one, get->host);
+		ahead.sources[i].access.brief = get->urls.count > 1;
 	}
 	if (get->in_recovery && get->name.kind == BK_WAL_SEGMENT &&
 		!bk_ahead_take(&ahead, &get->name, get->target, get->host, &taken, err))
@@ -262,7 +263,11 @@ give_up(const Get *get, Answer answer, BkError *err)
 			bk_log(get->host, BK_LOG_INFO, "\"%s\" is not in the archive", get->name.text);
 	}
 	else if (!get->standby || bk_error_is(err, BK_STATE_CANCELED))
+	{
+		if (get->urls.count > 1 && err->hint[0] == '\0')
+			bk_error_hint(err, "Only all repositories together can tell what is not there. If one of them is lost for good, take it out of restore_command.");
 		return false;
+	}
 	else
 	{
 		bk_log(get->host, BK_LOG_WARNING, "could not get \"%s\": %s",
@@ -336,9 +341,14 @@ static Answer
 ask(Get *get, size_t number, BkError *err)
 {
 	BkRequest	one = bk_common_at(get->request, &get->urls, number);
-	BkRepository *repo = bk_common_open(&one, get->host, err);
-	Answer		answer = repo == NULL ? judge(err) : fetch(get, repo, err);
+	BkRepositoryTarget target = bk_common_place(&one, get->host);
+	BkRepository *repo;
+	Answer		answer;
 
+	/* Patience is for all of them together. */
+	target.access.brief = get->urls.count > 1;
+	repo = bk_repository_open(&target, err);
+	answer = repo == NULL ? judge(err) : fetch(get, repo, err);
 	bk_repository_close(repo);
 	return answer;
 }

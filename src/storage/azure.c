@@ -82,6 +82,7 @@ bk_azure_open(const char *url, bool create, const BkStorageAccess *access,
 	if (access != NULL)
 	{
 		azure->host = access->host;
+		azure->brief = access->brief;
 		file = access->credentials_file;
 		if (access->jobs > JOBS_MIN)
 			azure->jobs = access->jobs;

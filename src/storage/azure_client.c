@@ -186,6 +186,8 @@ client_open(BkAzure *azure, BkError *err)
 		bk_error_memory(err);
 		return NULL;
 	}
+	if (azure->brief)
+		bk_http_brief(&policy);
 	client->azure = azure;
 	client->host.ctx = client;
 	client->host.stop = client_stop;

@@ -35,6 +35,7 @@ typedef struct BkAzure
 	char	   *prefix;			/* of all keys, with a slash at its end, or "" */
 	const BkHost *host;			/* may be NULL */
 	int			jobs;			/* transfers that a stream may have in flight */
+	bool		brief;			/* give up soon */
 	BkAzureKeys *keys;
 	pthread_mutex_t lock;		/* of what follows */
 	int			idle_count;

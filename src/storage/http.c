@@ -24,6 +24,9 @@
 #define STALL_MS		30000
 #define DEADLINE_MS		(5 * 60 * 1000)
 #define ATTEMPTS		10
+#define BRIEF_CONNECT_MS	3000
+#define BRIEF_STALL_MS	10000
+#define BRIEF_ATTEMPTS	2
 #define PAUSE_FIRST_MS	100
 #define PAUSE_MAX_MS	10000
 #define SLICE_MS		100
@@ -62,6 +65,14 @@ static bool wait_before(BkHttp *http, int attempts, int64_t deadline,
 static bool pause_ms(int attempts, int64_t *pause, BkError *err);
 static bool tell_attempts(int attempts, int64_t start, BkError *err);
 static void clear_response(BkHttpResponse *response);
+
+void
+bk_http_brief(BkHttpPolicy *policy)
+{
+	policy->connect_ms = BRIEF_CONNECT_MS;
+	policy->stall_ms = BRIEF_STALL_MS;
+	policy->attempts = BRIEF_ATTEMPTS;
+}
 
 BkHttp *
 bk_http_open(const BkHttpPolicy *policy, BkError *err)

@@ -98,6 +98,9 @@ typedef struct BkHttpCall
 	int			stall_ms;		/* 0: the policy's; some answers are thought over */
 } BkHttpCall;
 
+/* Set a policy's limits for who has another place to turn to. */
+extern void bk_http_brief(BkHttpPolicy *policy);
+
 /*
  * Open a handle; nothing is connected yet. NULL on failure: a proxy that is
  * not http:// or https://, or has a password in it (22023).

@@ -89,6 +89,7 @@ bk_s3_open(const char *url, bool create, const BkStorageAccess *access,
 	if (access != NULL)
 	{
 		s3->host = access->host;
+		s3->brief = access->brief;
 		if (access->jobs > JOBS_MIN)
 			s3->jobs = access->jobs;
 	}

@@ -54,6 +54,8 @@ bk_s3_take(BkS3 *s3, const atomic_bool *cancel, BkError *err)
 	BkHttpPolicy policy = {0};
 	BkS3Client *client = NULL;
 
+	if (s3->brief)
+		bk_http_brief(&policy);
 	pthread_mutex_lock(&s3->lock);
 	if (s3->idle_count > 0)
 		client = s3->idle[--s3->idle_count];

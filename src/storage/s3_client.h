@@ -32,6 +32,7 @@ typedef struct BkS3
 	BkS3Place	place;
 	const BkHost *host;			/* may be NULL */
 	int			jobs;			/* transfers that a stream may have in flight */
+	bool		brief;			/* give up soon */
 	BkCredentialSource *credentials;
 	_Atomic int64_t skew;		/* of the store's clock to ours, once it matters */
 	pthread_mutex_t lock;		/* of what follows */

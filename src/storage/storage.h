@@ -26,6 +26,7 @@ typedef struct BkStorageAccess
 	const BkHost *host;			/* may stop waits; has variables */
 	const char *credentials_file;	/* in place of what the host's user has */
 	int			jobs;			/* transfers that one stream may have in flight */
+	bool		brief;			/* there is another place to turn to: give up soon */
 } BkStorageAccess;
 
 typedef struct BkObjectStat
