@@ -319,6 +319,9 @@ drive(BkWire *wire, BkError *err)
 	if (curl_multi_add_handle(wire->multi, wire->easy) != CURLM_OK)
 		return library_error(err);
 	ended = wait_for_end(wire, &code, err);
+	/* The library would say goodbye to an SSH server, and wait for an answer. */
+	if ((!ended || wire->failed) && wire->socket >= 0)
+		shutdown(wire->socket, SHUT_RDWR);
 	curl_multi_remove_handle(wire->multi, wire->easy);
 	if (!ended || wire->failed)
 		return false;
