@@ -125,11 +125,10 @@ bool
 bk_wire_sftp(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
 			 BkError *err)
 {
-	struct curl_slist *commands = NULL;
+	struct curl_slist *commands = job->command == NULL ? NULL :
+		curl_slist_append(NULL, job->command);
 	bool		done;
 
-	if (job->command != NULL)
-		commands = curl_slist_append(NULL, job->command);
 	done = (job->command == NULL || commands != NULL || bk_error_memory(err)) &&
 		carry_out(wire, exchange, job, commands, err);
 	curl_slist_free_all(commands);
@@ -159,10 +158,8 @@ carry_out(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
 	exchange->again = false;
 	if (!connect_library(wire, err))
 		return false;
-	if (wire->sftp != NULL)
-		done = set_common(wire, "sftp") && set_sftp(wire, list);
-	else
-		done = set_common(wire, "http,https") && set_http(wire, list);
+	done = job != NULL ? set_common(wire, "sftp") && set_sftp(wire, list) :
+		set_common(wire, "http,https") && set_http(wire, list);
 	done = done ? drive(wire, err) : library_error(err);
 	if (!done)
 		bk_wire_disconnect(wire);
@@ -319,7 +316,7 @@ drive(BkWire *wire, BkError *err)
 	if (curl_multi_add_handle(wire->multi, wire->easy) != CURLM_OK)
 		return library_error(err);
 	ended = wait_for_end(wire, &code, err);
-	/* The library would say goodbye to an SSH server, and wait for an answer. */
+	/* The library would wait for an SSH server's answer to its goodbye. */
 	if ((!ended || wire->failed) && wire->socket >= 0)
 		shutdown(wire->socket, SHUT_RDWR);
 	curl_multi_remove_handle(wire->multi, wire->easy);
