@@ -264,6 +264,9 @@ my $standby = bless { %$primary, name => 'standby' }, 'BackupExtFaults';
 $standby->{node} = PostgreSQL::Test::Cluster->new('standby', install_path => $programs);
 $standby->node->init_from_backup($primary->node, 'base', has_streaming => 1);
 $standby->node->start;
+# While it streams it registers, by itself: what is compared is what comes then.
+wait_for(sub { (my @writers = glob($primary->repo . '/writer/*/*.json')) == 2 }, 'standby: it is registered');
+$standby->wait_no_process(30);
 $before = tree($primary->repo);
 $started = $standby->start_time;
 for my $call (@calls)
