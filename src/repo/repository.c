@@ -105,6 +105,7 @@ bk_repository_close(BkRepository *repo)
 	bk_fallback_leave(repo->fallback);
 	bk_storage_close(repo->storage);
 	bk_keys_free(repo->keys);
+	free(repo->abilities);
 	free(repo->url);
 	free(repo);
 }
