@@ -396,6 +396,9 @@ ask(BkSftp *sftp, SftpQuestion *question, BkError *err)
 {
 	size_t		before = question->into != NULL ? question->into->len : 0;
 
+	/* Cleaning up behind who was stopped is not begun. */
+	if (sftp->host != NULL && !bk_go_on(sftp->host, err))
+		return false;
 	for (int attempt = 1; !ask_once(sftp, question, err); attempt++)
 	{
 		if (question->again && attempt == 1 && is_unreadable(sftp, question))

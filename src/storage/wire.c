@@ -9,27 +9,22 @@
  */
 #include "storage/wire.h"
 
-#include <limits.h>
-#include <linux/sockios.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "core/clock.h"
 #include "storage/origin.h"
+#include "storage/stall.h"
 #include "storage/trouble.h"
 
 #define SLICE_MS		100
 #define BUFFER_SIZE		(256 * 1024L)
-
-/* Behind its deadline, an exchange has to move so many bytes in a second. */
-#define LATE_SPEED		1024
 
 struct BkWire
 {
@@ -49,12 +44,13 @@ struct BkWire
 	bool		head_ended;		/* the empty line behind it has come */
 	bool		failed;			/* a callback has set *err */
 	BkError    *err;
-	int64_t		moved;			/* bytes, when they were counted last */
-	int64_t		moved_at;
+	BkStall		stall;
+	int64_t		looked_at;		/* whether bytes move */
 };
 
 static bool carry_out(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
 					  struct curl_slist *list, BkError *err);
+static void hang_up(BkWire *wire);
 static bool connect_library(BkWire *wire, BkError *err);
 static bool set_common(BkWire *wire, const char *protocols);
 static bool set_http(BkWire *wire, struct curl_slist *headers);
@@ -63,9 +59,10 @@ static struct curl_slist *make_headers(const BkWireExchange *exchange,
 									   BkError *err);
 static bool drive(BkWire *wire, BkError *err);
 static bool wait_for_end(BkWire *wire, CURLcode *code, BkError *err);
-static bool keeps_moving(BkWire *wire, BkError *err);
+static bool goes_on(BkWire *wire, BkError *err);
 static int64_t count_moved(const BkWire *wire);
-static int	stall_ms(const BkWire *wire);
+static int	ask_to_go_on(void *arg, curl_off_t expected, curl_off_t down,
+						 curl_off_t expected_up, curl_off_t up);
 static size_t take_line(char *data, size_t size, size_t count, void *arg);
 static size_t take_data(char *data, size_t size, size_t count, void *arg);
 static size_t give_data(char *data, size_t size, size_t count, void *arg);
@@ -138,12 +135,21 @@ bk_wire_sftp(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
 void
 bk_wire_disconnect(BkWire *wire)
 {
+	hang_up(wire);
 	curl_easy_cleanup(wire->easy);
 	if (wire->multi != NULL)
 		curl_multi_cleanup(wire->multi);
 	wire->easy = NULL;
 	wire->multi = NULL;
 	wire->socket = -1;
+}
+
+/* Without a connection the library does not wait for a server's farewell. */
+static void
+hang_up(BkWire *wire)
+{
+	if (wire->sftp != NULL && wire->socket >= 0)
+		shutdown(wire->socket, SHUT_RDWR);
 }
 
 /* The list is that of headers or commands. */
@@ -263,6 +269,9 @@ set_sftp(BkWire *wire, struct curl_slist *commands)
 		curl_easy_setopt(easy, CURLOPT_FILETIME, (long) job->look) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_NEW_FILE_PERMS, 0600L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_NEW_DIRECTORY_PERMS, 0700L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, ask_to_go_on) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_XFERINFODATA, wire) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_data) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_READDATA, wire) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_RESUME_FROM_LARGE, (curl_off_t) job->at) == CURLE_OK &&
@@ -311,14 +320,13 @@ drive(BkWire *wire, BkError *err)
 	wire->failed = false;
 	wire->refused = false;
 	wire->err = err;
-	wire->moved = 0;
-	wire->moved_at = bk_clock_monotonic_ms();
+	wire->looked_at = 0;
+	bk_stall_begin(&wire->stall);
 	if (curl_multi_add_handle(wire->multi, wire->easy) != CURLM_OK)
 		return library_error(err);
 	ended = wait_for_end(wire, &code, err);
-	/* The library would wait for an SSH server's answer to its goodbye. */
-	if ((!ended || wire->failed) && wire->socket >= 0)
-		shutdown(wire->socket, SHUT_RDWR);
+	if (!ended || wire->failed)
+		hang_up(wire);
 	curl_multi_remove_handle(wire->multi, wire->easy);
 	if (!ended || wire->failed)
 		return false;
@@ -343,9 +351,7 @@ wait_for_end(BkWire *wire, CURLcode *code, BkError *err)
 			return library_error(err);
 		if (running == 0)
 			break;
-		if (wire->setup.host != NULL && !bk_go_on(wire->setup.host, err))
-			return false;
-		if (!keeps_moving(wire, err))
+		if (!goes_on(wire, err))
 			return false;
 		if (curl_multi_poll(wire->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
 			return library_error(err);
@@ -356,63 +362,54 @@ wait_for_end(BkWire *wire, CURLcode *code, BkError *err)
 }
 
 /*
- * Time for the connection is watched by the library. Once there is one, each
- * stretch of stall_ms has to move a byte, and behind the deadline many more.
+ * Is it wanted, and does it move? Time for a connection is watched by the
+ * library; it takes the files of SFTP for a part of that.
  */
 static bool
-keeps_moving(BkWire *wire, BkError *err)
+goes_on(BkWire *wire, BkError *err)
 {
+	const BkWireExchange *exchange = wire->exchange;
 	int64_t		now = bk_clock_monotonic_ms();
-	int64_t		limit = stall_ms(wire);
-	int64_t		needed = 1;
-	int64_t		moved;
 	curl_off_t	connected = 0;
 
-	if (now - wire->moved_at < SLICE_MS)
+	if (wire->setup.host != NULL && !bk_go_on(wire->setup.host, err))
+		return false;
+	if (now - wire->looked_at < SLICE_MS)
 		return true;
-	if (now > wire->exchange->deadline)
-		needed = limit * LATE_SPEED / 1000;
+	wire->looked_at = now;
 	curl_easy_getinfo(wire->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
-	moved = count_moved(wire);
-	if (connected == 0 || moved - wire->moved >= needed)
-	{
-		wire->moved = moved;
-		wire->moved_at = now;
-	}
-	if (now - wire->moved_at < limit)
+	if (bk_stall_check(&wire->stall, connected > 0 || wire->sftp != NULL, count_moved(wire),
+					   exchange->stall_ms > 0 ? exchange->stall_ms : wire->setup.stall_ms,
+					   now > exchange->deadline, exchange->place, err))
 		return true;
 	wire->exchange->again = true;
-	bk_error(err, BK_STATE_DISCONNECTED, "connection to \"%s\" stalled",
-			 wire->exchange->place);
-	return bk_error_detail(err, "In %lld ms, %lld bytes went through.",
-						   (long long) limit, (long long) (moved - wire->moved));
+	return false;
 }
 
-/*
- * Bytes in both directions so far. What the kernel has taken from us is not
- * on its way yet: on a slow link it needs long for the last megabytes.
- */
+/* Bytes in both directions so far. */
 static int64_t
 count_moved(const BkWire *wire)
 {
 	curl_off_t	up = 0;
 	curl_off_t	down = 0;
 	long		header = 0;
-	int			waiting = 0;
 
 	curl_easy_getinfo(wire->easy, CURLINFO_SIZE_UPLOAD_T, &up);
 	curl_easy_getinfo(wire->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
 	curl_easy_getinfo(wire->easy, CURLINFO_HEADER_SIZE, &header);
-	if (wire->socket >= 0 && ioctl(wire->socket, SIOCOUTQ, &waiting) != 0)
-		waiting = 0;
-	return up + down + header - waiting;
+	return up + down + header - bk_stall_unsent(wire->socket);
 }
 
+/* For SFTP the library waits by itself at times, and then asks here. */
 static int
-stall_ms(const BkWire *wire)
+ask_to_go_on(void *arg, curl_off_t expected, curl_off_t down,
+			 curl_off_t expected_up, curl_off_t up)
 {
-	return wire->exchange->stall_ms > 0 ? wire->exchange->stall_ms :
-		wire->setup.stall_ms;
+	BkWire	   *wire = arg;
+
+	(void) expected, (void) down, (void) expected_up, (void) up;
+	wire->failed = wire->failed || !goes_on(wire, wire->err);
+	return wire->failed;
 }
 
 static size_t

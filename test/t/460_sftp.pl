@@ -89,6 +89,20 @@ ok(IPC::Run::run([ 'build/test/tool/store', url('swept'), 'sweep', '' ]), 'a swe
 is(join(' ', sort map { s{.*/}{}r } glob "$dir/swept/a/{.tmp-*,*} $dir/swept/.tmp-*"), '.tmp-new object',
 	'takes only old temporaries');
 
+# A server that stops in the middle keeps nobody from giving up.
+BackupExt::write_file("$dir/large", 'x' x 100_000_000);
+{
+	my $put = IPC::Run::start([ 'build/test/tool/store', url('swept'), 'put', 'large', "$dir/large" ],
+		'<', \undef, '>', '/dev/null', '2>', \my $said, IPC::Run::timeout(60));
+	PostgreSQL::Test::Utils::system_log('true') until glob "$dir/swept/.tmp-?????????*";
+	my @stopped = map { split ' ', `pgrep -P $_` } map { ($_, split ' ', `pgrep -P $_`) } $sshd->{KIDS}[0]{PID};
+	kill STOP => @stopped;
+	$put->signal('TERM');
+	ok(!eval { $put->finish } && !$@, 'a transfer ends that is stopped') or diag($@);
+	like($said, qr/57014/, 'and says so');
+	kill CONT => @stopped;
+}
+
 # --- from backup to restore ------------------------------------------------------
 
 my $node = Node->new('main');
