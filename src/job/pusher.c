@@ -292,7 +292,7 @@ sweep_folder(Task *task, Place *place, BkError *err)
 	bk_layout_wal_folder(folder, pusher->request->system_identifier, task->name);
 	if (strcmp(folder, place->swept) == 0)
 		return true;
-	if (!bk_storage_sweep(place->repo->storage, folder, err))
+	if (!bk_storage_sweep(place->repo->storage, folder, false, err))
 		return false;
 	memcpy(place->swept, folder, sizeof(folder));
 	return true;

@@ -287,7 +287,7 @@ add_file(void *arg, const BkWalName *name, const BkWalFound *found,
 	/* What a killed run has left lies where it would have gone on. */
 	bk_layout_wal_folder(folder, work->system_identifier, name);
 	if (strcmp(folder, work->swept) != 0 &&
-		!bk_storage_sweep(work->replica->to->storage, folder, err))
+		!bk_storage_sweep(work->replica->to->storage, folder, false, err))
 		return false;
 	memcpy(work->swept, folder, sizeof(folder));
 	work->files[work->file_count].name = *name;

@@ -114,7 +114,7 @@ bk_intent_resume(BkRepository *repo, const char *backup_id, BkError *err)
 	bk_json_free(json);
 	/* Of what it stored only whole objects are of use. */
 	bk_layout_backup(key, backup_id);
-	return ok && bk_storage_sweep(repo->storage, key, err)
+	return ok && bk_storage_sweep(repo->storage, key, true, err)
 		? bk_intent_begin(repo, backup_id, BK_INTENT_CREATES, err) : NULL;
 }
 
@@ -172,8 +172,8 @@ bk_intent_clean(BkRepository *repo, const BkHost *host, BkError *err)
 
 	return bk_storage_list(repo->storage, BK_LAYOUT_INTENTS, clean_found,
 						   &search, err) &&
-		bk_storage_sweep(repo->storage, BK_LAYOUT_INTENTS, err) &&
-		bk_storage_sweep(repo->storage, BK_LAYOUT_MANIFESTS, err);
+		bk_storage_sweep(repo->storage, BK_LAYOUT_INTENTS, false, err) &&
+		bk_storage_sweep(repo->storage, BK_LAYOUT_MANIFESTS, false, err);
 }
 
 /* A backup's own intent has its id; others get one of their own. */
@@ -329,7 +329,7 @@ clean_one(BkRepository *repo, const char *key, const BkJson *json,
 
 	/* A note may have been in the making. */
 	bk_layout_notes(notes, id);
-	return bk_storage_sweep(repo->storage, notes, err) &&
+	return bk_storage_sweep(repo->storage, notes, false, err) &&
 		bk_storage_remove(repo->storage, key, err);
 }
 

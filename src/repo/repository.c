@@ -275,7 +275,7 @@ remove_folder(BkRepository *repo, const char *folder, BkError *err)
 	if (removal == NULL)
 		return bk_error_memory(err);
 	removal->repo = repo;
-	done = bk_storage_sweep(repo->storage, folder, err) &&
+	done = bk_storage_sweep(repo->storage, folder, true, err) &&
 		bk_storage_list(repo->storage, folder, remove_found, removal, err) &&
 		remove_batch(removal, err);
 	for (size_t i = 0; i < removal->count; i++)

@@ -34,7 +34,8 @@ static bool azure_match(BkStorage *storage, const char *beginning,
 						BkStorageVisit visit, void *arg, BkError *err);
 static bool azure_sync(BkStorage *storage, const char *key, BkError *err);
 static bool azure_remove(BkStorage *storage, const char *key, BkError *err);
-static bool azure_sweep(BkStorage *storage, const char *prefix, BkError *err);
+static bool azure_sweep(BkStorage *storage, const char *prefix, bool dead,
+					   BkError *err);
 static bool azure_probe(BkStorage *storage, bool write,
 						BkStorageFinding finding, void *arg, BkError *err);
 static const char *azure_describe(BkStorage *storage);
@@ -209,11 +210,13 @@ azure_remove(BkStorage *storage, const char *key, BkError *err)
 
 /* Blocks that nobody made a blob of go by themselves. */
 static bool
-azure_sweep(BkStorage *storage, const char *prefix, BkError *err)
+azure_sweep(BkStorage *storage, const char *prefix, bool dead,
+			BkError *err)
 {
 	char	   *folder = folder_of(prefix, err);
 
 	(void) storage;
+	(void) dead;
 	free(folder);
 	return folder != NULL;
 }

@@ -53,7 +53,8 @@ static bool posix_match(BkStorage *storage, const char *beginning,
 						BkStorageVisit visit, void *arg, BkError *err);
 static bool posix_sync(BkStorage *storage, const char *key, BkError *err);
 static bool posix_remove(BkStorage *storage, const char *key, BkError *err);
-static bool posix_sweep(BkStorage *storage, const char *prefix, BkError *err);
+static bool posix_sweep(BkStorage *storage, const char *prefix, bool dead,
+					   BkError *err);
 static bool posix_probe(BkStorage *storage, bool write,
 						BkStorageFinding finding, void *arg, BkError *err);
 static const char *posix_describe(BkStorage *storage);
@@ -255,11 +256,14 @@ posix_remove(BkStorage *storage, const char *key, BkError *err)
 }
 
 static bool
-posix_sweep(BkStorage *storage, const char *prefix, BkError *err)
+posix_sweep(BkStorage *storage, const char *prefix, bool dead,
+			BkError *err)
 {
 	Posix	   *store = (Posix *) storage;
 	BkBuf		path;
 
+	/* Locks tell who lives. */
+	(void) dead;
 	if (!bk_walk_sweep(store->root, store->path, prefix, err))
 		return false;
 

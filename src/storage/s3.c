@@ -45,7 +45,8 @@ static bool s3_sync(BkStorage *storage, const char *key, BkError *err);
 static bool s3_remove(BkStorage *storage, const char *key, BkError *err);
 static bool s3_remove_all(BkStorage *storage, const char *const *keys,
 						  size_t count, BkError *err);
-static bool s3_sweep(BkStorage *storage, const char *prefix, BkError *err);
+static bool s3_sweep(BkStorage *storage, const char *prefix, bool dead,
+					  BkError *err);
 static const char *s3_describe(BkStorage *storage);
 static void s3_close(BkStorage *storage);
 static char *folder_of(const char *prefix, BkError *err);
@@ -261,10 +262,11 @@ s3_remove_all(BkStorage *storage, const char *const *keys, size_t count,
 }
 
 static bool
-s3_sweep(BkStorage *storage, const char *prefix, BkError *err)
+s3_sweep(BkStorage *storage, const char *prefix, bool dead,
+		   BkError *err)
 {
 	char	   *folder = folder_of(prefix, err);
-	bool		done = folder != NULL && bk_s3_sweep((BkS3 *) storage, folder, err);
+	bool		done = folder != NULL && bk_s3_sweep((BkS3 *) storage, folder, dead, err);
 
 	free(folder);
 	return done;

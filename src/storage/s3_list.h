@@ -20,8 +20,9 @@ extern bool bk_s3_remove_all(BkS3 *s3, const char *const *keys, size_t count,
 
 /*
  * Abort uploads of keys that begin so and have been open for a day, by the
- * store's clock.
+ * store's clock; all of them if their writers are dead.
  */
-extern bool bk_s3_sweep(BkS3 *s3, const char *beginning, BkError *err);
+extern bool bk_s3_sweep(BkS3 *s3, const char *beginning, bool dead,
+						BkError *err);
 
 #endif

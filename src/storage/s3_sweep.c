@@ -2,9 +2,9 @@
  * s3_sweep.c
  *	  Uploads that nobody finished.
  *
- * Nobody can tell whether the writer of an upload still lives. So only those
- * that began a day ago, by the store's clock, count as left behind: no object
- * takes so long.
+ * The store cannot tell whether the writer of an upload still lives. So, unless
+ * the caller knows that it does not, only those that began a day ago, by the
+ * store's clock, count as left behind: no object takes so long.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,8 @@ typedef struct Page
 	bool		truncated;
 	size_t		count;			/* uploads, of any age */
 	BkBuf		stale;			/* key NUL id NUL, for each that is old */
-	int64_t		before;			/* what began later is left alone */
+	bool		dead;			/* nobody works on any of them */
+	int64_t		before;			/* else what began later is left alone */
 
 	/* While an upload is read. */
 	char	   *key;
@@ -48,9 +49,10 @@ static bool go_on(Page *page, BkError *err);
 static void forget(char **text);
 
 bool
-bk_s3_sweep(BkS3 *s3, const char *beginning, BkError *err)
+bk_s3_sweep(BkS3 *s3, const char *beginning, bool dead,
+			BkError *err)
 {
-	Page		page = {.s3 = s3};
+	Page		page = {.s3 = s3, .dead = dead};
 	char	   *full = bk_s3_page_beginning(s3, beginning, err);
 	BkS3Client *client = full == NULL ? NULL : bk_s3_take(s3, NULL, err);
 	bool		good = client != NULL;
@@ -153,7 +155,7 @@ add_upload(Page *page, BkError *err)
 	if (page->key == NULL || page->id == NULL || page->begun == 0)
 		return bk_s3_page_odd(page->s3, "it has an upload without key, name or time", err);
 	page->count++;
-	if (page->begun < page->before)
+	if (page->dead || page->begun < page->before)
 	{
 		bk_buf_append(&page->stale, page->key, strlen(page->key) + 1);
 		bk_buf_append(&page->stale, page->id, strlen(page->id) + 1);

@@ -49,7 +49,8 @@ static bool sftp_match(BkStorage *storage, const char *beginning,
 					   BkStorageVisit visit, void *arg, BkError *err);
 static bool sftp_sync(BkStorage *storage, const char *key, BkError *err);
 static bool sftp_remove(BkStorage *storage, const char *key, BkError *err);
-static bool sftp_sweep(BkStorage *storage, const char *prefix, BkError *err);
+static bool sftp_sweep(BkStorage *storage, const char *prefix, bool dead,
+					  BkError *err);
 static bool sftp_probe(BkStorage *storage, bool write,
 					   BkStorageFinding finding, void *arg, BkError *err);
 static const char *sftp_describe(BkStorage *storage);
@@ -205,13 +206,14 @@ sftp_remove(BkStorage *storage, const char *key, BkError *err)
 
 /* A writer that came to nothing has left its folder. */
 static bool
-sftp_sweep(BkStorage *storage, const char *prefix, BkError *err)
+sftp_sweep(BkStorage *storage, const char *prefix, bool dead,
+		   BkError *err)
 {
 	Sftp	   *store = (Sftp *) storage;
 	BkBuf		inside;
 	bool		done;
 
-	if (!bk_sftp_sweep(store->session, prefix, err))
+	if (!bk_sftp_sweep(store->session, prefix, dead, err))
 		return false;
 	bk_buf_init(&inside);
 	bk_buf_printf(&inside, "%s/", prefix);

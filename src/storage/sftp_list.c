@@ -50,6 +50,7 @@ typedef struct SftpWalk
 	BkStorageVisit visit;
 	void	   *arg;
 	bool		sweeping;		/* temporaries are looked at, and nothing else */
+	bool		dead;			/* nobody works on any of them */
 	int64_t		now;			/* by the server's clock; 0: not known yet */
 } SftpWalk;
 
@@ -103,9 +104,10 @@ bk_sftp_match(BkSftp *sftp, const char *beginning, BkStorageVisit visit,
 }
 
 bool
-bk_sftp_sweep(BkSftp *sftp, const char *prefix, BkError *err)
+bk_sftp_sweep(BkSftp *sftp, const char *prefix, bool dead,
+			  BkError *err)
 {
-	SftpWalk	walk = {.session = sftp, .visit = visit_temporary, .sweeping = true};
+	SftpWalk	walk = {.session = sftp, .visit = visit_temporary, .sweeping = true, .dead = dead};
 
 	walk.arg = &walk;
 	return walk_prefix(&walk, prefix, err);
@@ -119,6 +121,8 @@ visit_temporary(void *arg, const char *key, const BkObjectStat *stat,
 	BkObjectStat now;
 
 	(void) stat;
+	if (walk->dead)
+		return bk_sftp_remove(walk->session, key, err);
 	if (!ask_time(walk, err) || !bk_sftp_look(walk->session, key, &now, err))
 		return false;
 	return !now.exists || now.modified > walk->now - DAY ||

@@ -19,6 +19,7 @@ extern bool bk_sftp_match(BkSftp *sftp, const char *beginning,
  * Remove the temporaries below a folder that have not been written to for a
  * day, by the server's clock.
  */
-extern bool bk_sftp_sweep(BkSftp *sftp, const char *prefix, BkError *err);
+extern bool bk_sftp_sweep(BkSftp *sftp, const char *prefix, bool dead,
+						  BkError *err);
 
 #endif

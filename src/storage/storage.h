@@ -118,9 +118,11 @@ typedef struct BkStorageOps
 	/*
 	 * Below a folder (prefix as for list), clean up what writers that are no
 	 * longer alive have left, and the place of the prefix itself if it is
-	 * then empty. Never touches objects or living writers.
+	 * then empty. Never touches objects or living writers. Where a store does
+	 * not tell who lives, only what is a day old goes, or with "dead", which
+	 * says that there is no writer any more, all of it.
 	 */
-	bool		(*sweep) (BkStorage *storage, const char *prefix,
+	bool		(*sweep) (BkStorage *storage, const char *prefix, bool dead,
 						  BkError *err);
 
 	/*
@@ -221,9 +223,10 @@ bk_storage_probe(BkStorage *storage, bool write, BkStorageFinding finding,
 }
 
 static inline bool
-bk_storage_sweep(BkStorage *storage, const char *prefix, BkError *err)
+bk_storage_sweep(BkStorage *storage, const char *prefix, bool dead,
+				 BkError *err)
 {
-	return storage->ops->sweep(storage, prefix, err);
+	return storage->ops->sweep(storage, prefix, dead, err);
 }
 
 static inline bool

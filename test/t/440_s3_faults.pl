@@ -405,6 +405,9 @@ $s3->ask('POST', 'faults/another prefix/killed/object', query => { uploads => ''
 $proxy->play;
 succeeds('killed: looked at at once', $url, 'sweep', '');
 is(scalar(my @still = $s3->uploads_of('faults')), 3, 'killed: its owner could still be alive');
+succeeds('killed: its owner is known to be dead', $url, 'sweep-dead', 'killed');
+is_deeply([ sort $s3->uploads_of('faults') ], [ 'a prefix/drop-create', 'another prefix/killed/object' ],
+	'killed: then it goes at once');
 # A day later, as the store has it.
 $proxy->play({ set => { Date => POSIX::strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 25 * 3600)) } });
 succeeds('killed: looked at a day later', $url, 'sweep', '');

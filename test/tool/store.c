@@ -3,7 +3,7 @@
  *	  The storage layer from a shell: one operation on one store.
  *
  *	  store [--credentials FILE] [--jobs N] URL put KEY FILE | get KEY FILE |
- *		stat KEY | list FOLDER | match BEGINNING | remove KEY… | sweep FOLDER |
+ *		stat KEY | list FOLDER | match BEGINNING | remove KEY… | sweep FOLDER | sweep-dead FOLDER |
  *		probe
  *
  * Faults of a store are tried, and its speed is measured, with this: nothing
@@ -170,7 +170,13 @@ run_remove(BkStorage *storage, char **arguments, BkError *err)
 static bool
 run_sweep(BkStorage *storage, char **arguments, BkError *err)
 {
-	return bk_storage_sweep(storage, arguments[0], err);
+	return bk_storage_sweep(storage, arguments[0], false, err);
+}
+
+static bool
+run_sweep_dead(BkStorage *storage, char **arguments, BkError *err)
+{
+	return bk_storage_sweep(storage, arguments[0], true, err);
 }
 
 static bool
@@ -197,6 +203,7 @@ static const Operation operations[] = {
 	{"match", 1, run_match},
 	{"remove", 1, run_remove},
 	{"sweep", 1, run_sweep},
+	{"sweep-dead", 1, run_sweep_dead},
 	{"probe", 0, run_probe},
 };
 

@@ -357,7 +357,7 @@ killed_writers_are_swept(void **state)
 	assert_int_equal(read(report[0], &ready, 1), 1);
 
 	/* It lives: its temporary stays. */
-	assert_good(bk_storage_sweep(storage, "", &err), &err);
+	assert_good(bk_storage_sweep(storage, "", false, &err), &err);
 	assert_int_equal(count_entries(in_folder(folder, "a"), ".tmp-", name), 1);
 	assert_int_equal(strlen(name), strlen(".tmp-12345678-b"));
 	assert_string_equal(name + strlen(name) - 2, "-b");
@@ -366,9 +366,9 @@ killed_writers_are_swept(void **state)
 	assert_int_equal(count_entries(in_folder(folder, "a"), "", NULL), 1);
 	assert_good(bk_storage_stat(storage, "a/b", &stat, &err), &err);
 	assert_false(stat.exists);
-	assert_good(bk_storage_sweep(storage, "elsewhere", &err), &err);
+	assert_good(bk_storage_sweep(storage, "elsewhere", false, &err), &err);
 	assert_int_equal(count_entries(in_folder(folder, "a"), "", NULL), 1);
-	assert_good(bk_storage_sweep(storage, "a", &err), &err);
+	assert_good(bk_storage_sweep(storage, "a", false, &err), &err);
 	assert_int_equal(count_entries(in_folder(folder, "a"), "", NULL), 0);
 	close(report[0]);
 	close(report[1]);

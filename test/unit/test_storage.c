@@ -310,7 +310,7 @@ refuses_hostile_keys(BkStorage *storage)
 			continue;
 		assert_false(bk_storage_list(storage, key, note_key, NULL, &err));
 		assert_reason(&err, "22023", reason);
-		assert_false(bk_storage_sweep(storage, key, &err));
+		assert_false(bk_storage_sweep(storage, key, false, &err));
 		assert_reason(&err, "22023", reason);
 	}
 	memset(longest, 'x', 256);
@@ -434,7 +434,7 @@ two_writers_race(BkStorage *storage)
 		free(back);
 		assert_good(bk_storage_remove(storage, "wal/segment", &err), &err);
 		assert_int_equal(race(one, one, len), 11);
-		assert_good(bk_storage_sweep(storage, "", &err), &err);
+		assert_good(bk_storage_sweep(storage, "", false, &err), &err);
 		assert_listing(storage, "", "wal/segment=300000 ");
 		assert_good(bk_storage_remove(storage, "wal/segment", &err), &err);
 	}
@@ -453,7 +453,7 @@ put_and_remove(const char *key)
 	{
 		if (storage == NULL || !put_text(storage, key, "x", &err) ||
 			!bk_storage_remove(storage, key, &err) ||
-			!bk_storage_sweep(storage, "", &err))
+			!bk_storage_sweep(storage, "", false, &err))
 			return 1;
 	}
 	return 0;
