@@ -35,6 +35,7 @@ typedef struct Search
 	const BkIntent *own;		/* NULL while cleaning */
 	const char *backup_id;		/* that a deleter is looked for */
 	bool		found;
+	bool		refused;		/* nothing may be removed here */
 	const BkHost *host;
 } Search;
 
@@ -301,14 +302,20 @@ clean_found(void *arg, const char *key, const BkObjectStat *stat,
 
 	(void) stat;
 	(void) err;
+	/* Each try leaves an intent, which cannot be removed either. */
+	if (search->refused)
+		return true;
 	json = bk_repository_get_json(search->repo, key, INTENT_MAX_SIZE,
 								  BK_SEAL_INTACT, &problem);
 	if (json == NULL && bk_error_is(&problem, BK_STATE_MISSING_FILE))
 		return true;
 	if (json == NULL ||
 		(is_dead(json) && !clean_one(search->repo, key, json, &problem)))
+	{
+		search->refused = json != NULL && bk_error_is(&problem, BK_STATE_NO_RIGHT);
 		bk_log(search->host, BK_LOG_WARNING,
 			   "could not clean up after \"%s\": %s", key, problem.message);
+	}
 	bk_json_free(json);
 	return true;
 }
