@@ -124,7 +124,7 @@ FUZZ_SECONDS ?= 10
 VERSIONS ?= 17 18 19
 SCALE ?= 1
 ROUNDS ?= 1
-# What bench-physical measures; none: all
+# What bench-physical or bench-s3 measures; none: all
 PARTS ?=
 # TAP tests to run; none: all
 TESTS ?=
@@ -222,6 +222,8 @@ bench: all
 # Needs "make install" before it, since the server must find the program.
 bench-physical: all
 	+@PG_CONFIG='$(PG_CONFIG)' SCALE=$(SCALE) ROUNDS=$(ROUNDS) PARTS='$(PARTS)' sh test/bench_physical.sh
+bench-s3: all $(TOOLS)
+	+@PG_CONFIG='$(PG_CONFIG)' SCALE=$(SCALE) ROUNDS=$(ROUNDS) PARTS='$(PARTS)' sh test/bench_s3.sh
 
 demo:
 	+@PG_CONFIG='$(PG_CONFIG)' sh test/demo.sh
