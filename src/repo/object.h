@@ -50,6 +50,7 @@ extern bool bk_object_put_text(BkRepository *repo, const char *id,
  * outlive it. No such stream: 42704; no private key that opens it: 28000.
  * With several repositories (repo/fallback.h) each part comes from the first
  * one that has it whole.
+ * After a failure it may be read again, and gives the same error.
  */
 extern BkReader *bk_object_reader(BkRepository *repo,
 								  const BkManifest *manifest,

@@ -43,11 +43,15 @@ typedef struct Joiner
 	/* What was passed on of the open part. */
 	uint64_t	passed;
 	BkDigest   *passed_digest;	/* NULL: there is no other repository */
+	bool		failed;
+	BkError		failure;		/* that every further read gives again */
 } Joiner;
 
 static bool joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 						BkError *err);
 static void joiner_close(BkReader *reader);
+static bool read_on(Joiner *joiner, void *buf, size_t len, size_t *got,
+					BkError *err);
 static bool read_part(Joiner *joiner, void *buf, size_t len, size_t *got,
 					  BkError *err);
 static bool pass_on(Joiner *joiner, const void *buf, size_t len, BkError *err);
@@ -138,6 +142,31 @@ joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 			BkError *err)
 {
 	Joiner	   *joiner = (Joiner *) reader;
+
+	if (!joiner->failed && read_on(joiner, buf, len, got, err))
+		return true;
+	if (joiner->failed)
+		*err = joiner->failure;
+	else
+		joiner->failure = *err;
+	joiner->failed = true;
+	return false;
+}
+
+static void
+joiner_close(BkReader *reader)
+{
+	Joiner	   *joiner = (Joiner *) reader;
+
+	bk_reader_close(joiner->part);
+	bk_digest_free(joiner->passed_digest);
+	free(joiner);
+}
+
+/* From whichever repository, and from one part into the next. */
+static bool
+read_on(Joiner *joiner, void *buf, size_t len, size_t *got, BkError *err)
+{
 	bool		more = true;
 
 	*got = 0;
@@ -154,16 +183,6 @@ joiner_read(BkReader *reader, void *buf, size_t len, size_t *got,
 			return false;
 	}
 	return true;
-}
-
-static void
-joiner_close(BkReader *reader)
-{
-	Joiner	   *joiner = (Joiner *) reader;
-
-	bk_reader_close(joiner->part);
-	bk_digest_free(joiner->passed_digest);
-	free(joiner);
 }
 
 /* Read on in the open part; at its end all of it has to be right. */
