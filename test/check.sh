@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 MAKEFLAGS="s -j$(nproc)"
 # Most tests wait more than they work.
-TAP_JOBS=${TAP_JOBS:-2}
+TAP_JOBS=${TAP_JOBS:-3}
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 export PG_CONFIG MAKEFLAGS TAP_JOBS FUZZ_SECONDS
 
