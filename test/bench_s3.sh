@@ -257,12 +257,13 @@ measure_age()
 # A backlog goes to the store with 30 ms added to every request and connection.
 measure_wal()
 {
-	as_owner mkdir -p "$work/proxy"
+	as_owner rm -rf "$work/proxy"
+	as_owner mkdir "$work/proxy"
 	echo '{"latency": 0.03}' | as_owner sh -c "cat >$work/proxy/rules"
 	as_owner perl "$work/fault_proxy.pl" --to "127.0.0.1:$port" --dir "$work/proxy" &
 	proxy=$!
 	while [ ! -s "$work/proxy/port" ]; do sleep 0.1; done
-	direct=$(s3_url "wal")
+	direct=$(s3_url wal)
 	slow=$(echo "$direct" | sed "s/:$port/:$(cat "$work/proxy/port")/")
 	as_owner "$program" init --bindir "$bindir" --credentials-file "$work/s3/credentials" --repo "$direct" -D "$data" >"$work/messages"
 	for jobs in 2 8; do
