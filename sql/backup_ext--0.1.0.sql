@@ -55,6 +55,7 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     stop_lsn pg_catalog.pg_lsn,
     corrupt_pages bigint,
     encrypted boolean,
+    deleting boolean NOT NULL DEFAULT false,
     PRIMARY KEY (repository, id)
 );
 CREATE INDEX backup_catalogue_data_newest ON @extschema@.backup_catalogue_data
@@ -88,6 +89,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.start_lsn IS 'where a recove
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.stop_lsn IS 'how far it must come at least';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.encrypted IS 'does it take a private key to read it?';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.deleting IS 'whether a deletion of it has begun since it was last seen';
 
 CREATE TABLE @extschema@.backup_run_data (
     run bigint PRIMARY KEY,

@@ -19,6 +19,8 @@ typedef struct Search
 
 static bool delete_there(const BkRequest *request, const BkHost *host,
 						 BkError *err);
+static void report(const char *event, const BkRequest *request,
+				   BkRepository *repo, const BkHost *host);
 static bool may_go(const BkRequest *request, BkRepository *repo,
 				   const BkIntent *intent, const BkHost *host, BkError *err);
 static bool require_another(Search *search, BkError *err);
@@ -70,27 +72,37 @@ delete_there(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	BkRepository *repo = NULL;
 	BkIntent   *intent = NULL;
-	BkJson	   *record;
 	bool		ok;
 
 	ok = (repo = bk_common_open(request, host, err)) != NULL &&
 		bk_common_may_write(request, repo, err) &&
 		bk_intent_clean(repo, host, err) &&
 		(intent = bk_intent_begin(repo, request->id, BK_INTENT_DELETES, err)) != NULL &&
-		may_go(request, repo, intent, host, err) &&
-		bk_repository_unlist(repo, request->id, err) &&
-		bk_repository_remove_data(repo, request->id, err);
+		may_go(request, repo, intent, host, err);
 	if (ok)
 	{
-		record = bk_json_object();
-		bk_json_put_string(record, "repository", repo->url);
-		bk_json_put_string(record, "id", request->id);
-		host->record(host->ctx, "deleted", record);
-		bk_json_free(record);
+		report("deleting", request, repo, host);
+		ok = bk_repository_unlist(repo, request->id, err) &&
+			bk_repository_remove_data(repo, request->id, err);
 	}
+	if (ok)
+		report("deleted", request, repo, host);
 	bk_intent_end(intent);
 	bk_repository_close(repo);
 	return ok;
+}
+
+/* What vanishes after "deleting" was said is no loss, whatever ends this run. */
+static void
+report(const char *event, const BkRequest *request, BkRepository *repo,
+	   const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+
+	bk_json_put_string(record, "repository", repo->url);
+	bk_json_put_string(record, "id", request->id);
+	host->record(host->ctx, event, record);
+	bk_json_free(record);
 }
 
 /* An unreadable backup may go only by force: nobody can tell what it is. */

@@ -130,16 +130,18 @@ static const char bk_sql_remove_backup[] =
 "DELETE FROM %s.backup_catalogue_data"
 " WHERE repository = $1 AND id = $2";
 
+static const char bk_sql_begin_deletion[] =
+"UPDATE %s.backup_catalogue_data SET deleting = true"
+" WHERE repository = $1 AND id = $2";
+
 /*
- * What was not deleted here and is not listed any more has been lost, or
- * somebody has taken it away or hides it: a person is to know, and says so.
+ * What nobody began to delete here and is not listed any more has been lost,
+ * or somebody has taken it away or hides it: a person is to know, and says so.
  */
 static const char bk_sql_miss_unseen[] =
 "UPDATE %s.backup_catalogue_data AS c SET state = 'missing',"
 " problem = 'it has vanished from the repository, and was not deleted here'"
-" WHERE c.repository = $1 AND c.seen_at < $2"
-" AND NOT EXISTS (SELECT FROM %s.backup_run_data AS r"
-" WHERE r.verb = 'delete' AND r.backup_id = c.id AND r.state IN ('running', 'done'))";
+" WHERE c.repository = $1 AND c.seen_at < $2 AND NOT c.deleting";
 
 static const char bk_sql_remove_unseen[] =
 "DELETE FROM %s.backup_catalogue_data"
@@ -402,6 +404,18 @@ bk_catalogue_remove_clone(const char *directory)
 
 	bk_values_add_text(&values, directory);
 	bk_catalogue_execute(bk_sql_remove_clone, &values);
+	bk_catalogue_commit(caller);
+}
+
+void
+bk_catalogue_begin_deletion(const char *url, const char *id)
+{
+	MemoryContext caller = bk_catalogue_begin();
+	BkValues	values = {0};
+
+	bk_values_add_text(&values, url);
+	bk_values_add_text(&values, id);
+	bk_catalogue_execute(bk_sql_begin_deletion, &values);
 	bk_catalogue_commit(caller);
 }
 

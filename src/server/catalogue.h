@@ -66,6 +66,9 @@ extern void bk_catalogue_put_clone(Jsonb *event, const char *created_by);
 /* Takes a clone out. */
 extern void bk_catalogue_remove_clone(const char *directory);
 
+/* Notes that a backup is about to be taken off the list: it may be gone soon. */
+extern void bk_catalogue_begin_deletion(const char *url, const char *id);
+
 /* Takes a backup out. */
 extern void bk_catalogue_remove_backup(const char *url, const char *id);
 

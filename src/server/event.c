@@ -37,6 +37,7 @@ static void bk_event_wal(BkReport *report, Jsonb *event);
 static void bk_event_listed(BkReport *report, Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
+static void bk_event_deleting(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
 static void bk_event_cloned(BkReport *report, Jsonb *event);
 static void bk_event_dropped(BkReport *report, Jsonb *event);
@@ -56,6 +57,7 @@ static const BkEventType bk_event_types[] =
 	{"listed", bk_event_listed},
 	{"check", bk_event_check},
 	{"restored", bk_event_restored},
+	{"deleting", bk_event_deleting},
 	{"deleted", bk_event_deleted},
 	{"dropped", bk_event_dropped},
 	{"mark", bk_event_mark},
@@ -324,6 +326,13 @@ static void
 bk_event_dropped(BkReport *report, Jsonb *event)
 {
 	bk_catalogue_remove_clone(bk_message_needed_text(event, "directory"));
+}
+
+static void
+bk_event_deleting(BkReport *report, Jsonb *event)
+{
+	bk_catalogue_begin_deletion(bk_event_url(report, event, "repository"),
+								bk_event_id(event));
 }
 
 static void
