@@ -8,15 +8,15 @@
 # of its own and is compiled into build/, so nothing of it depends on the
 # server that PG_CONFIG names; it is only installed beside its programs.
 
+# The one place of the version is the control file.
+BK_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" backup_ext.control)
+
 EXTENSION = backup_ext
 MODULE_big = backup_ext
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/server/*.c)))
-DATA = $(sort $(wildcard sql/backup_ext--*.sql))
+DATA_built = build/backup_ext--$(BK_VERSION).sql
 EXTRA_CLEAN = build
 NO_INSTALLCHECK = 1
-
-# The one place of the version is the control file.
-BK_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" backup_ext.control)
 
 # Our own headers are looked for last: the server has a storage/ as well. The
 # server's headers are full of unused parameters.
@@ -34,6 +34,12 @@ $(error $(or $(PGXS),$(PG_CONFIG)) is missing: install the server's development 
 or set PG_CONFIG to the pg_config of the server to build for)
 endif
 include $(PGXS)
+
+# The extension's script in the order in which it is run.
+SCRIPT = tables schedule functions views status privileges
+build/backup_ext--$(BK_VERSION).sql: $(SCRIPT:%=sql/%.sql)
+	@mkdir -p $(@D)
+	cat $^ >$@
 
 # Server objects are built in place and belong to one server and one set of
 # flags: they are compiled again when either changes.

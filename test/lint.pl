@@ -505,9 +505,6 @@ sub check_version
 		close $fh;
 	}
 	return complain($control, 1, 'has no default_version') unless $version;
-	my $script = "sql/backup_ext--$version->[0].sql";
-	complain($control, $version->[1], "default_version has no script $script")
-	  unless -f $script;
 	return;
 }
 

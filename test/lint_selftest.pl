@@ -17,7 +17,6 @@ my $farm = join '', '/fa', 'rm/';
 # The clean tree: every thing that looks like a breach and is none.
 my %clean = (
 	'backup_ext.control' => "comment = 'x'\ndefault_version = '1.2.3'\n",
-	'sql/backup_ext--1.2.3.sql' => "SELECT 1;\n",
 	'README.md' => "a net${work}path, and my${farm}house\n",
 	'src/core/error.h' => <<'C',
 /* error.h */
@@ -169,7 +168,6 @@ my @cases = (
 		'src/core/a.h:5: prototype of h has no comment' ],
 	[ 'a define above a prototype', { 'src/core/a.h' => "#define X 1\nextern int f(void);\n" }, 'src/core/a.h:2: prototype of f has no comment' ],
 	# tree
-	[ 'a version without a script', { 'backup_ext.control' => "\ndefault_version = '1.2.4'\n" }, 'backup_ext.control:2: default_version has no script sql/backup_ext--1.2.4.sql' ],
 	[ 'no version', { 'backup_ext.control' => "\n" }, 'backup_ext.control:1: has no default_version' ],
 	[ 'a path of a machine', { 'doc/x.md' => "one\nsee ${work}here\n" }, 'doc/x.md:2: path of a machine' ],
 	[ 'another path of a machine', { 'test/x.sh' => "cd '${farm}x'\n" }, 'test/x.sh:1: path of a machine' ]);

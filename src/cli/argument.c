@@ -89,6 +89,8 @@ const BkArgument bk_arguments[] = {
 	{.name = "label", .option = "label", .agent = true, .offset = AT(label),
 		.check = check_label, .commands = "backup",
 	.value_name = "TEXT", .help = "a text to keep with the backup"},
+	{.name = "schedule", .agent = true, .offset = AT(schedule), .check = check_label,
+	.commands = "backup"},
 	{.name = "compression", .option = "compression", .setting = "backup_ext.compression",
 		.agent = true, .offset = AT(compression), .commands = "backup archive-push archive-agent",
 	.value_name = "CODEC", .help = "zstd:LEVEL, gzip:LEVEL, lz4:LEVEL or none (" BK_DEFAULT_COMPRESSION ")"},

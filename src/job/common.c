@@ -293,6 +293,7 @@ bk_common_report_backup(const BkRepository *repo, const BkManifest *manifest,
 		bk_json_put_string(record, "content", manifest->content);
 	}
 	bk_json_put_string(record, "label", manifest->label);
+	bk_json_put_string(record, "schedule", manifest->schedule);
 	bk_json_put_string(record, "started_at", started);
 	bk_json_put_string(record, "finished_at", finished);
 	bk_json_put_string(record, "system_identifier", manifest->system_identifier);

@@ -83,6 +83,7 @@ bk_making_commit(BkMaking *making, BkJson *json, int server_version,
 	bk_json_put_string(json, "repository_id", making->repo->id);
 	bk_json_put_string(json, "kind", making->kind);
 	bk_json_put_string(json, "label", making->request->label);
+	bk_json_put_string(json, "schedule", making->request->schedule);
 	bk_json_put_string(json, "system_identifier", cluster);
 	bk_json_put_int(json, "server_version", server_version);
 	bk_json_put_string(json, "program_version", BK_VERSION);

@@ -60,6 +60,7 @@ typedef struct BkRequest
 	int64_t		database_oid;	/* 0: any */
 	const char *content;		/* all, schema, data */
 	const char *label;
+	const char *schedule;		/* that a backup is made for */
 	const char *level;			/* stored, readable */
 	const char *target;			/* database to restore into, repository to copy to */
 	const char *object;			/* stream to print */

@@ -128,6 +128,7 @@ read_members(BkManifest *manifest, BkError *err)
 	if (!bk_label_check(manifest->id, err))
 		return bk_error(err, BK_STATE_CORRUPT, "the manifest has an invalid id");
 	manifest->label = bk_json_string(bk_json_get(json, "label"), NULL);
+	manifest->schedule = bk_json_string(bk_json_get(json, "schedule"), NULL);
 	return true;
 }
 

@@ -35,6 +35,7 @@ typedef struct BkManifest
 	const char *kind;			/* logical, base */
 	const char *content;		/* all, schema, data; NULL: base */
 	const char *label;			/* NULL: none */
+	const char *schedule;		/* that it was made for; NULL: none */
 	const char *database;		/* name; NULL: base */
 	const char *codec;			/* zstd:1 */
 	const BkJson *recipients;	/* public keys; NULL: it is not encrypted */

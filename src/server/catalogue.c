@@ -59,9 +59,9 @@ static const char *const bk_session_settings[][2] =
 static const char bk_sql_write_run[] =
 "INSERT INTO %s.backup_run_data AS r (run, verb, kind, database, backup_id, state,"
 " requested_by, requested_at, started_at, finished_at, plain_size, stored_size,"
-" sqlstate, message, detail, hint, result)"
+" sqlstate, message, detail, hint, result, reason, schedule, slot_at, attempt)"
 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-" $13, $14, $15, $16, $17::pg_catalog.jsonb)"
+" $13, $14, $15, $16, $17::pg_catalog.jsonb, $18, $19, $20, $21)"
 " ON CONFLICT (run) DO UPDATE SET verb = excluded.verb,"
 " kind = excluded.kind, database = excluded.database,"
 " backup_id = excluded.backup_id, state = excluded.state,"
@@ -69,7 +69,9 @@ static const char bk_sql_write_run[] =
 " started_at = excluded.started_at, finished_at = excluded.finished_at,"
 " plain_size = excluded.plain_size, stored_size = excluded.stored_size,"
 " sqlstate = excluded.sqlstate, message = excluded.message,"
-" detail = excluded.detail, hint = excluded.hint, result = excluded.result"
+" detail = excluded.detail, hint = excluded.hint, result = excluded.result,"
+" reason = excluded.reason, schedule = excluded.schedule,"
+" slot_at = excluded.slot_at, attempt = excluded.attempt"
 " WHERE excluded.state <> 'queued' OR r.requested_at <> excluded.requested_at";
 
 static const char bk_sql_close_lost_runs[] =
@@ -119,7 +121,7 @@ static const char bk_sql_insert_backup[] =
 " objects bigint, plain_size bigint, stored_size bigint,"
 " verified_at timestamptz, verified_level text, problem text,"
 " timeline bigint, start_lsn pg_lsn, stop_lsn pg_lsn, corrupt_pages bigint,"
-" encrypted boolean)"
+" encrypted boolean, schedule text)"
 " ON CONFLICT (repository, id) DO NOTHING";
 
 static const char bk_sql_replace_backup[] =
@@ -272,6 +274,10 @@ bk_catalogue_write_run(const BkRun *run, const char *checks)
 	bk_values_add_text(&values, failed ? outcome->detail : NULL);
 	bk_values_add_text(&values, failed ? outcome->hint : NULL);
 	bk_values_add_text(&values, checks);
+	bk_values_add_text(&values, run->reason);
+	bk_values_add_text(&values, run->schedule);
+	bk_values_add_time(&values, run->slot_at);
+	bk_values_add(&values, INT4OID, Int32GetDatum(run->attempt), false);
 	bk_catalogue_execute(bk_sql_write_run, &values);
 	bk_catalogue_commit(caller);
 }

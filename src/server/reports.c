@@ -26,7 +26,7 @@
 #include "server/settings.h"
 #include "server/urls.h"
 
-#define BK_SLOT_COLUMNS 22
+#define BK_SLOT_COLUMNS 26
 
 PG_FUNCTION_INFO_V1(bk_verify);
 PG_FUNCTION_INFO_V1(bk_check);
@@ -271,6 +271,10 @@ bk_run_slots_row(ReturnSetInfo *result, const BkRun *run, bool may_read_texts)
 	bk_column_time(&v[20], &n[20], run->progress.updated_at);
 	v[21] = Int32GetDatum(run->worker_pid);
 	n[21] = run->worker_pid == 0;
+	bk_column_text(&v[22], &n[22], run->reason);
+	bk_column_text(&v[23], &n[23], run->schedule);
+	bk_column_time(&v[24], &n[24], run->slot_at);
+	v[25] = Int32GetDatum(run->attempt);
 	tuplestore_putvalues(result->setResult, result->setDesc, v, n);
 }
 

@@ -81,6 +81,8 @@ bk_request_new(const char *verb)
 	bk_text_copy(run->requested_by, sizeof(run->requested_by),
 				 GetUserNameFromId(GetOuterUserId(), false));
 	run->requested_at = GetCurrentTimestamp();
+	bk_text_copy(run->reason, sizeof(run->reason), "request");
+	run->attempt = 1;
 	run->plain_size = -1;
 	run->stored_size = -1;
 	return run;

@@ -59,6 +59,11 @@ typedef struct BkRun
 	char		database[NAMEDATALEN];	/* for people; may be empty */
 	char		backup_id[BK_ID_SIZE];	/* may be empty */
 	char		requested_by[NAMEDATALEN];
+	char		reason[16];		/* request, schedule, catch-up, retry, retention */
+	char		schedule[NAMEDATALEN];	/* that it is for; may be empty */
+	TimestampTz slot_at;		/* when that schedule wanted it; 0: none */
+	int			attempt;		/* from 1 */
+	TimestampTz stop_at;		/* when it has taken too long; 0: never */
 	TimestampTz requested_at;
 	TimestampTz tried_at;		/* first try to start it; 0: none yet */
 	TimestampTz started_at;		/* 0: not yet, as finished_at */

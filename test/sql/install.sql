@@ -35,8 +35,9 @@ FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = '"Odd Name".backup_wal'::regclass AND a.attnum > 0
 ORDER BY a.attnum;
 
--- it cannot be moved, and its tables are not part of a dump
-SELECT extrelocatable, extversion, extconfig
+-- it cannot be moved, and of its tables only what people set is part of a dump
+SELECT extrelocatable, extversion,
+    (SELECT pg_catalog.array_agg(relname ORDER BY relname) FROM pg_catalog.pg_class WHERE oid = ANY (extconfig)) AS dumped
 FROM pg_catalog.pg_extension WHERE extname = 'backup_ext';
 ALTER EXTENSION backup_ext SET SCHEMA public;
 
