@@ -1,7 +1,6 @@
 /*
  * catalogue.c
- *	  Every statement that writes the extension's tables. Values travel as
- *	  parameters only; "%s" in a statement is the quoted schema.
+ *	  The statements that write what the program reports into the tables.
  */
 #include "postgres.h"
 
@@ -10,26 +9,14 @@
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "server/catalogue.h"
 #include "server/compat.h"
 #include "server/installation.h"
-
-#define BK_RUN_COLUMNS 17
-
-/* The values of one statement. */
-typedef struct BkValues
-{
-	int			count;
-	Oid			types[BK_RUN_COLUMNS];
-	Datum		values[BK_RUN_COLUMNS];
-	char		nulls[BK_RUN_COLUMNS];
-} BkValues;
+#include "server/statement.h"
 
 /*
  * Commits need not wait for the disk: the row of a run, which is written last,
@@ -218,14 +205,6 @@ static const char bk_sql_put_clone[] =
 static const char bk_sql_remove_clone[] =
 "DELETE FROM %s.backup_clone_data WHERE directory = $1";
 
-static MemoryContext bk_catalogue_begin(void);
-static void bk_catalogue_commit(MemoryContext caller);
-static void bk_catalogue_execute(const char *statement, BkValues *values);
-static char *bk_catalogue_first_table(const char *statement);
-static void bk_values_add(BkValues *values, Oid type, Datum value, bool is_null);
-static void bk_values_add_text(BkValues *values, const char *text);
-static void bk_values_add_time(BkValues *values, TimestampTz time);
-static void bk_values_add_size(BkValues *values, int64 size);
 
 void
 bk_catalogue_prepare_session(void)
@@ -240,10 +219,10 @@ bk_catalogue_prepare_session(void)
 bool
 bk_catalogue_is_installed(void)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	bool		installed = OidIsValid(get_extension_oid("backup_ext", true));
 
-	bk_catalogue_commit(caller);
+	bk_statement_commit(caller);
 	return installed;
 }
 
@@ -252,7 +231,7 @@ bk_catalogue_write_run(const BkRun *run, const char *checks)
 {
 	const BkOutcome *outcome = &run->outcome;
 	bool		failed = run->state == BK_RUN_DONE && !outcome->ok;
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	(void) set_config_option("synchronous_commit", "local", PGC_USERSET,
@@ -278,8 +257,8 @@ bk_catalogue_write_run(const BkRun *run, const char *checks)
 	bk_values_add_text(&values, run->schedule);
 	bk_values_add_time(&values, run->slot_at);
 	bk_values_add(&values, INT4OID, Int32GetDatum(run->attempt), false);
-	bk_catalogue_execute(bk_sql_write_run, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_write_run, &values);
+	bk_statement_commit(caller);
 }
 
 /*
@@ -289,19 +268,19 @@ bk_catalogue_write_run(const BkRun *run, const char *checks)
 void
 bk_catalogue_close_lost_runs(void)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, "57P01");
 	bk_values_add_text(&values, "the server was restarted while this run was in progress");
-	bk_catalogue_execute(bk_sql_close_lost_runs, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_close_lost_runs, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_find_repository(BkRepository *repository)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	const char *list = repository->url;
 	const char *url;
 	Size		length;
@@ -314,159 +293,159 @@ bk_catalogue_find_repository(BkRepository *repository)
 		char	   *id = NULL;
 
 		bk_values_add_text(&values, pnstrdup(url, length));
-		bk_catalogue_execute(bk_sql_find_repository, &values);
+		bk_statement_execute(bk_sql_find_repository, &values);
 		if (SPI_processed == 1)
 			id = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		appendStringInfo(&ids, "%s%s", ids.len == 0 ? "" : " ", id == NULL ? "-" : id);
 	}
 	bk_text_copy(repository->id, sizeof(repository->id), ids.data);
-	bk_catalogue_commit(caller);
+	bk_statement_commit(caller);
 }
 
 int64
 bk_catalogue_count_backups(void)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 	int64		count;
 
-	bk_catalogue_execute(bk_sql_count_backups, &values);
+	bk_statement_execute(bk_sql_count_backups, &values);
 	count = pg_strtoint64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
-	bk_catalogue_commit(caller);
+	bk_statement_commit(caller);
 	return count;
 }
 
 void
 bk_catalogue_put_repository(const char *url, Jsonb *event)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
-	bk_catalogue_execute(bk_sql_forget_other_repository, &values);
-	bk_catalogue_execute(bk_sql_forget_other_marks, &values);
-	bk_catalogue_execute(bk_sql_forget_other_ranges, &values);
-	bk_catalogue_execute(bk_sql_put_repository, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_forget_other_repository, &values);
+	bk_statement_execute(bk_sql_forget_other_marks, &values);
+	bk_statement_execute(bk_sql_forget_other_ranges, &values);
+	bk_statement_execute(bk_sql_put_repository, &values);
+	bk_statement_commit(caller);
 }
 
 /* Another session may put the same backup at this moment: one row is enough. */
 void
 bk_catalogue_put_backup(const char *url, Jsonb *event)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
-	bk_catalogue_execute(bk_sql_replace_backup, &values);
-	bk_catalogue_execute(bk_sql_insert_backup, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_replace_backup, &values);
+	bk_statement_execute(bk_sql_insert_backup, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_put_mark(const char *url, Jsonb *event)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
-	bk_catalogue_execute(bk_sql_put_mark, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_put_mark, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_put_wal_range(const char *url, Jsonb *event, TimestampTz since)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_values_add_time(&values, since);
-	bk_catalogue_execute(bk_sql_put_wal_range, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_put_wal_range, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_put_clone(Jsonb *event, const char *created_by)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_values_add_text(&values, created_by);
-	bk_catalogue_execute(bk_sql_put_clone, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_put_clone, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_remove_clone(const char *directory)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, directory);
-	bk_catalogue_execute(bk_sql_remove_clone, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_remove_clone, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_begin_deletion(const char *url, const char *id)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add_text(&values, id);
-	bk_catalogue_execute(bk_sql_begin_deletion, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_begin_deletion, &values);
+	bk_statement_commit(caller);
 }
 
 void
 bk_catalogue_remove_backup(const char *url, const char *id)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add_text(&values, id);
-	bk_catalogue_execute(bk_sql_remove_backup, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_remove_backup, &values);
+	bk_statement_commit(caller);
 }
 
 bool
 bk_catalogue_forget_missing(const char *id)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 	bool		found;
 
 	bk_values_add_text(&values, id);
-	bk_catalogue_execute(bk_sql_forget_missing, &values);
+	bk_statement_execute(bk_sql_forget_missing, &values);
 	found = SPI_processed > 0;
-	bk_catalogue_commit(caller);
+	bk_statement_commit(caller);
 	return found;
 }
 
 void
 bk_catalogue_remove_unseen(const char *url, TimestampTz since, bool accept)
 {
-	MemoryContext caller = bk_catalogue_begin();
+	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
 
 	bk_values_add_text(&values, url);
 	bk_values_add_time(&values, since);
 	bk_values_add(&values, BOOLOID, BoolGetDatum(accept), false);
-	bk_catalogue_execute(bk_sql_miss_unseen, &values);
-	bk_catalogue_execute(bk_sql_remove_unseen, &values);
-	bk_catalogue_execute(bk_sql_remove_unseen_marks, &values);
-	bk_catalogue_execute(bk_sql_lose_unseen_ranges, &values);
-	bk_catalogue_execute(bk_sql_remove_unseen_ranges, &values);
-	bk_catalogue_execute(bk_sql_accept_loss, &values);
-	bk_catalogue_commit(caller);
+	bk_statement_execute(bk_sql_miss_unseen, &values);
+	bk_statement_execute(bk_sql_remove_unseen, &values);
+	bk_statement_execute(bk_sql_remove_unseen_marks, &values);
+	bk_statement_execute(bk_sql_lose_unseen_ranges, &values);
+	bk_statement_execute(bk_sql_remove_unseen_ranges, &values);
+	bk_statement_execute(bk_sql_accept_loss, &values);
+	bk_statement_commit(caller);
 }
 
 void
@@ -485,106 +464,4 @@ bk_catalogue_catch(BkOutcome *outcome, MemoryContext context)
 	bk_outcome_from_error(outcome, error);
 	FreeErrorData(error);
 	RESUME_INTERRUPTS();
-}
-
-/* --- one transaction --- */
-
-/* Returns the memory context that bk_catalogue_commit is to bring back. */
-static MemoryContext
-bk_catalogue_begin(void)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	return caller;
-}
-
-static void
-bk_catalogue_commit(MemoryContext caller)
-{
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(true);
-	MemoryContextSwitchTo(caller);
-}
-
-/*
- * Puts the schema wherever the statement has "%s", and executes it as the owner
- * of its first table.
- */
-static void
-bk_catalogue_execute(const char *statement, BkValues *values)
-{
-	BkInstallation installation;
-	BkActor		before;
-	StringInfoData sql;
-	const char *part = statement;
-	const char *place;
-	int			code;
-
-	bk_installation_need(&installation);
-	initStringInfo(&sql);
-	while ((place = strstr(part, "%s")) != NULL)
-	{
-		appendBinaryStringInfo(&sql, part, place - part);
-		appendStringInfoString(&sql, installation.schema);
-		part = place + 2;
-	}
-	appendStringInfoString(&sql, part);
-
-	bk_installation_act(&installation, bk_catalogue_first_table(statement),
-						&before);
-	code = SPI_execute_with_args(sql.data, values->count, values->types,
-								 values->values, values->nulls, false, 0);
-	bk_installation_act_end(&before);
-	if (code < 0)
-		elog(ERROR, "catalogue statement failed: %s", SPI_result_code_string(code));
-	CommandCounterIncrement();
-}
-
-/* The table that a statement is about is the first thing in the schema. */
-static char *
-bk_catalogue_first_table(const char *statement)
-{
-	const char *name = strstr(statement, "%s.") + strlen("%s.");
-
-	return pnstrdup(name, strspn(name, "abcdefghijklmnopqrstuvwxyz_"));
-}
-
-/* --- values --- */
-
-static void
-bk_values_add(BkValues *values, Oid type, Datum value, bool is_null)
-{
-	Assert(values->count < BK_RUN_COLUMNS);
-	values->types[values->count] = type;
-	values->values[values->count] = value;
-	values->nulls[values->count] = is_null ? 'n' : ' ';
-	values->count++;
-}
-
-/* No text and an empty text are both stored as NULL. */
-static void
-bk_values_add_text(BkValues *values, const char *text)
-{
-	bool		is_null = text == NULL || text[0] == '\0';
-
-	bk_values_add(values, TEXTOID,
-				  is_null ? (Datum) 0 : CStringGetTextDatum(text), is_null);
-}
-
-static void
-bk_values_add_time(BkValues *values, TimestampTz time)
-{
-	bk_values_add(values, TIMESTAMPTZOID, TimestampTzGetDatum(time), time == 0);
-}
-
-static void
-bk_values_add_size(BkValues *values, int64 size)
-{
-	bk_values_add(values, INT8OID, Int64GetDatum(size), size < 0);
 }

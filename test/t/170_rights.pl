@@ -79,7 +79,7 @@ my @matrix = (
 	[ 'SELECT * FROM backup_wal_state(false, 0, 0)', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
-	'backup_wal_range_data')
+	'backup_wal_range_data', 'backup_schedule_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
