@@ -101,6 +101,12 @@ bk_outcome_from_error(BkOutcome *outcome, const ErrorData *error)
 		bk_outcome_hint(outcome, "%s", error->hint);
 }
 
+bool
+bk_outcome_is_skipped(const BkOutcome *outcome)
+{
+	return strcmp(outcome->sqlstate, "55S01") == 0;
+}
+
 void
 bk_outcome_report(const BkOutcome *outcome, int elevel)
 {

@@ -44,6 +44,9 @@ extern void bk_outcome_from_program(BkOutcome *outcome, const char *sqlstate,
 /* Sets a failure from an error that was caught in this process. */
 extern void bk_outcome_from_error(BkOutcome *outcome, const ErrorData *error);
 
+/* Is this "failure" one that says that there was nothing to do (PROTOCOL.md)? */
+extern bool bk_outcome_is_skipped(const BkOutcome *outcome);
+
 /* Reports a failure at the given level; ERROR does not return. */
 extern void bk_outcome_report(const BkOutcome *outcome, int elevel);
 

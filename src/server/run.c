@@ -187,7 +187,10 @@ bk_work_do(BkWork *work)
 	work->concluded = true;
 	if (!work->outcome.ok)
 		ereport(LOG,
-				(errmsg("run " INT64_FORMAT " failed: %s",
+				(bk_outcome_is_skipped(&work->outcome) ?
+				 errmsg("run " INT64_FORMAT " was skipped: %s",
+						work->run.run, work->outcome.message) :
+				 errmsg("run " INT64_FORMAT " failed: %s",
 						work->run.run, work->outcome.message),
 				 work->outcome.detail[0] != '\0' ?
 				 errdetail_internal("%s", work->outcome.detail) : 0));

@@ -100,6 +100,8 @@ bk_run_state_name(const BkRun *run)
 		return "queued";
 	if (run->outcome.ok)
 		return "done";
+	if (bk_outcome_is_skipped(&run->outcome))
+		return "skipped";
 	return strcmp(run->outcome.sqlstate, "57014") == 0 ? "canceled" : "failed";
 }
 
