@@ -169,10 +169,15 @@ $(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o $(call library,build/fuzz)
 fuzz: $(FUZZERS)
 	+@FUZZ_SECONDS=$(FUZZ_SECONDS) $(run) $@ sh test/fuzz.sh $^
 
-# Programs that tests start.
-TOOLS := $(patsubst test/%.c,build/test/%,$(sort $(wildcard test/tool/*.c)))
-$(TOOLS): %: %.o $(call library,build)
+# Programs that tests start, and a library that they preload.
+TOOL_PROGRAMS := $(patsubst test/%.c,build/test/%,$(filter-out %_shim.c,$(sort $(wildcard test/tool/*.c))))
+TOOL_SHIMS := $(patsubst test/%.c,build/test/%.so,$(sort $(wildcard test/tool/*_shim.c)))
+TOOLS := $(TOOL_PROGRAMS) $(TOOL_SHIMS)
+$(TOOL_PROGRAMS): %: %.o $(call library,build)
 	$(build_CC) $(build_LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+$(TOOL_SHIMS): build/%.so: %.c build/flags
+	@mkdir -p $(@D)
+	$(build_CC) $(build_CFLAGS) -fPIC -shared -o $@ $< -ldl
 
 # Compiled before a check goes to work in a copy, the objects stay.
 build-tests: $(call unit_tests,build) $(call unit_tests,build/san) $(FUZZERS) $(TOOLS)

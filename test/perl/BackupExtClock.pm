@@ -1,0 +1,130 @@
+# BackupExtClock.pm - a test server whose clock the test sets.
+#
+# The server runs with a library preloaded that moves the wall clock of all its
+# processes (test/tool/clock_shim.c). What the server spawns has an environment
+# built from nothing, and so not that library: pg_backup_ext is, in a private
+# copy of the programs, a script that preloads it again. So all that the server
+# and the program call now is the test's; what pg_dump calls now is not.
+package BackupExtClock;
+
+use strict;
+use warnings;
+use parent 'BackupExt';
+
+use BackupExtFaults ();
+use Cwd ();
+use POSIX ();
+use PostgreSQL::Test::Utils;
+use Time::HiRes ();
+use Time::Local ();
+
+my $SHIM = Cwd::abs_path('build/test/tool/clock_shim.so');
+my $ENTRIES = 4095;    # as in the shim
+
+# Options: at => time at which the clock begins; with => a node whose clock and
+# programs this one has as well. Others go to PostgreSQL::Test::Cluster.
+sub new
+{
+	my ($class, $name, %option) = @_;
+	my $with = delete $option{with};
+	my $at = delete $option{at};
+	my $programs = $with ? $with->{programs} : BackupExtFaults::private_programs('pg_config');
+	my $self = $class->SUPER::new($name, install_path => $programs, %option);
+
+	$self->{programs} = $programs;
+	$self->{clock} = $with ? $with->{clock} : "$programs/clock";
+	return $self if $with;
+	open(my $file, '>', $self->{clock}) or die "$self->{clock}: $!";
+	binmode $file;
+	print $file pack('q<2', 0, 0), "\0" x (16 * $ENTRIES);
+	close($file) or die "$self->{clock}: $!";
+	my $program = "$programs/bin/pg_backup_ext";
+	rename($program, "$program.real") or die "rename $program: $!";
+	BackupExtFaults::spew($program, <<"END");
+#!/bin/sh
+LD_PRELOAD='$SHIM' BK_CLOCK='$self->{clock}' exec '$program.real' "\$@"
+END
+	chmod 0755, $program;
+	$self->set_clock($at) if defined $at;
+	return $self;
+}
+
+# Clocks that jump end connections that are fine, and begin work that no test
+# waits for. The keeper is waited for by what the log says of it.
+sub init
+{
+	my ($self, %params) = @_;
+
+	$self->SUPER::init(%params);
+	$self->append_conf('postgresql.conf', <<'END');
+wal_sender_timeout = 0
+wal_receiver_timeout = 0
+checkpoint_timeout = 1d
+autovacuum = off
+log_min_messages = debug1
+END
+	return;
+}
+
+sub start
+{
+	my ($self, %params) = @_;
+
+	local $ENV{LD_PRELOAD} = $SHIM;
+	local $ENV{BK_CLOCK} = $self->{clock};
+	return $self->SUPER::start(%params);
+}
+
+# Runs the program under the server's clock.
+sub program
+{
+	my ($self, @arguments) = @_;
+
+	local $ENV{PATH} = "$self->{programs}/bin:$ENV{PATH}";
+	return $self->SUPER::program(@arguments);
+}
+
+# --- the clock --------------------------------------------------------------
+
+# Now, in seconds since 1970.
+sub now { return Time::HiRes::time() + ($_[0]{offset} // 0); }
+
+# A time as 2026-03-01T02:00:00Z, in seconds since 1970.
+sub seconds
+{
+	my ($text) = @_;
+	my @part = $text =~ /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?Z$/
+	  or die "no time: $text";
+
+	return Time::Local::timegm_modern($part[5] // 0, @part[4, 3, 2], $part[1] - 1, $part[0]);
+}
+
+# Sets the clock, to such a text or to seconds. It goes on from there.
+sub set_clock
+{
+	my ($self, $time) = @_;
+	my $real = Time::HiRes::time();
+
+	$time = seconds($time) if $time =~ /Z$/;
+	$self->{offset} = $time - $real;
+	open(my $file, '+<', $self->{clock}) or die "$self->{clock}: $!";
+	binmode $file;
+	sysread($file, my $head, 8) == 8 or die "$self->{clock}: $!";
+	my $count = unpack('q<', $head);
+	die 'the clock was set too often' if $count >= $ENTRIES;
+
+	# what is written is there before it counts
+	sysseek($file, 16 + 16 * $count, 0);
+	syswrite($file, pack('q<2', map { POSIX::floor($_ * 1e6) * 1000 } $real, $self->{offset}));
+	sysseek($file, 0, 0);
+	syswrite($file, pack('q<', $count + 1));
+	close($file);
+
+	# the kernel takes the time of files from a clock that ticks
+	Time::HiRes::usleep(10_000);
+	return;
+}
+
+sub advance { return $_[0]->set_clock($_[0]->now + $_[1]); }
+
+1;
