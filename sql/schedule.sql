@@ -53,3 +53,16 @@ COMMENT ON COLUMN @extschema@.backup_schedule_data.changed_at IS 'when it was la
 COMMENT ON COLUMN @extschema@.backup_schedule_data.changed_by IS 'role that did it';
 
 REVOKE ALL ON @extschema@.backup_schedule_data FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.backup_next_run(
+    schedule text,
+    timezone text DEFAULT NULL,
+    after timestamptz DEFAULT pg_catalog.now()
+) RETURNS timestamptz
+LANGUAGE C STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_next_run';
+COMMENT ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) IS
+'first time after a given one at which a schedule is due, in a time zone or in that of the session; NULL: none within 50 years';
+
+REVOKE ALL ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) TO pg_monitor;

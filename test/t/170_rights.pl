@@ -65,6 +65,7 @@ my @matrix = (
 	[ 'SELECT backup_cancel(1)', $denied, $denied, '' ],
 	[ 'CALL backup_wait(1)', $denied, $denied, '' ],
 	[ 'SELECT * FROM backup_run_slots()', $denied, '', '' ],
+	[ q(SELECT backup_next_run('@daily')), $denied, '', '' ],
 	[ "SELECT backup_repository_number('x')", $denied, '', '' ],
 	[ 'SELECT backup_repository_count()', $denied, '', '' ],
 	[ 'SELECT backup_installed()', $denied, $denied, '' ],
