@@ -239,6 +239,15 @@ const BkArgument bk_arguments[] = {
 	{.name = "retry", .option = "retry", .type = BK_ARGUMENT_TIME, .offset = AT(retry),
 		.max = DAY_MS, .commands = "archive-get",
 	.value_name = "TIME", .help = "try again for so long where the repository fails (30s)"},
+	{.name = "openmetrics", .option = "openmetrics", .type = BK_ARGUMENT_BOOL,
+		.offset = AT(openmetrics), .commands = "status",
+	.help = "print numbers as OpenMetrics text, for Prometheus"},
+	{.name = "nagios", .option = "nagios", .type = BK_ARGUMENT_BOOL, .offset = AT(nagios),
+		.commands = "status",
+	.help = "print one line for Nagios, and exit with 0, 1, 2 or 3 as it wants"},
+	{.name = "timeout", .option = "timeout", .type = BK_ARGUMENT_TIME, .offset = AT(timeout),
+		.min = 1, .max = DAY_MS, .commands = "status",
+	.value_name = "TIME", .help = "longest wait for the server (10s)"},
 	{.name = NULL},
 };
 

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/datadir.h"
 #include "cli/datafiles.h"
+#include "cli/monitor.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
@@ -230,6 +231,7 @@ run(const BkCommand *command, BkRequest *request, const Options *options)
 {
 	BkReport	report = {
 		.json = options->json,
+		.nagios = request->nagios,
 		.terminal = isatty(STDERR_FILENO) == 1,
 	};
 	BkHost		host = bk_report_host(&report);
@@ -239,8 +241,10 @@ run(const BkCommand *command, BkRequest *request, const Options *options)
 		command->run(request, &host, &err))
 	{
 		bk_report_end(&report);
-		return report.bad ? EXIT_FAILURE : EXIT_SUCCESS;
+		return report.bad ? EXIT_FAILURE : report.status;
 	}
+	if (request->nagios)
+		return bk_monitor_nagios_failed(&err);
 	/* That there is nothing is an answer, and no failure. */
 	if (!bk_error_is(&err, BK_STATE_NO_DATA))
 		bk_report_error(&report, &err);

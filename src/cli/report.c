@@ -15,8 +15,9 @@
 
 #include "cli/signals.h"
 #include "cli/command.h"
+#include "cli/monitor.h"
+#include "cli/words.h"
 #include "core/clock.h"
-#include "core/utf8.h"
 
 #define PROGRESS_EVERY	200		/* milliseconds */
 
@@ -39,9 +40,6 @@ static void print_wal(const char *kind, const BkJson *body);
 static void print_replicated(const BkJson *body);
 static void print_line(FILE *to, const char *what, const char *text,
 					   const char *end);
-static void print_words(FILE *to, const char *text);
-static void print_json_text(const char *text);
-static bool is_control(const char *text, size_t length);
 static void copy_field(char *field, const BkJson *body, const char *key);
 static void print_size(char *text, size_t size, int64_t bytes);
 static const char *member(const BkJson *body, const char *key);
@@ -123,6 +121,12 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		print_wal(kind, body);
 	else if (strcmp(kind, "deleted") == 0)
 		print_line(stdout, "deleted ", member(body, "id"), "\n");
+	else if (strcmp(kind, "status") == 0 && report->nagios)
+		report->status = bk_monitor_nagios(body);
+	else if (strcmp(kind, "status") == 0)
+		bk_monitor_table(body);
+	else if (strcmp(kind, "metrics") == 0)
+		bk_monitor_openmetrics(body);
 	else if (strcmp(kind, "replicated") == 0)
 		print_replicated(body);
 	else if (strcmp(kind, "dropped") == 0)
@@ -145,7 +149,7 @@ report_progress(void *ctx, const BkProgress *progress)
 	report->progress_shown = true;
 	snprintf(object, sizeof(object), "%s", progress->object);
 	fprintf(stderr, "\r\033[K%s ", progress->phase);
-	print_words(stderr, object);
+	bk_words_print(stderr, object);
 	print_size(done, sizeof(done), (int64_t) progress->done);
 	print_size(total, sizeof(total), (int64_t) progress->total);
 	if (progress->total > 0)
@@ -171,7 +175,7 @@ print_json(const char *kind, const BkJson *body)
 	bk_json_put_string(record, "record", kind);
 	text = bk_json_text(record, false);
 	if (text != NULL)
-		print_json_text(text);
+		bk_words_print_json(text);
 	free(text);
 	bk_json_free(record);
 }
@@ -270,7 +274,7 @@ print_manifest(const BkJson *body)
 	char	   *text = bk_json_text(body, true);
 
 	if (text != NULL)
-		print_json_text(text);
+		bk_words_print_json(text);
 	free(text);
 }
 
@@ -327,59 +331,8 @@ static void
 print_line(FILE *to, const char *what, const char *text, const char *end)
 {
 	fputs(what, to);
-	print_words(to, text);
+	bk_words_print(to, text);
 	fputs(end, to);
-}
-
-/*
- * Text for people, without the line feed at its end. A further line is
- * indented, so that it is taken for no message of its own.
- */
-static void
-print_words(FILE *to, const char *text)
-{
-	while (*text != '\0')
-	{
-		size_t		length = bk_utf8_length(text);
-
-		if (*text == '\n')
-			fputs(text[1] == '\0' ? "" : "\n    ", to);
-		else if (length == 0 || (is_control(text, length) && *text != '\t'))
-			fputc('?', to);
-		else
-			fwrite(text, 1, length, to);
-		text += length > 0 ? length : 1;
-	}
-}
-
-/* A line of JSON. The controls that JSON lets stand are escaped all the same. */
-static void
-print_json_text(const char *text)
-{
-	size_t		length;
-
-	for (; *text != '\0'; text += length)
-	{
-		length = bk_utf8_length(text);
-		if (length == 0)
-			length = 1;
-		if (*text != '\n' && is_control(text, length))
-			printf("\\u%04x", (unsigned char) text[length - 1]);
-		else
-			fwrite(text, 1, length, stdout);
-	}
-	putchar('\n');
-}
-
-/* C0, DEL and C1 (ECMA-48); C1 is U+0080 to U+009F, so C2 80 to C2 9F. */
-static bool
-is_control(const char *text, size_t length)
-{
-	unsigned char first = (unsigned char) text[0];
-
-	if (length == 1)
-		return first < 0x20 || first == 0x7f;
-	return length == 2 && first == 0xc2 && (unsigned char) text[1] < 0xa0;
 }
 
 /* A member of some known word or number, to be padded: ASCII, or "?". */

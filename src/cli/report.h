@@ -12,11 +12,13 @@
 typedef struct BkReport
 {
 	bool		json;			/* records as JSON, one per line */
+	bool		nagios;			/* the status in one line */
 	bool		terminal;		/* standard error is one: show progress */
 	bool		progress_shown;
 	int64_t		next_progress;
 	int			listed;			/* backups printed so far */
 	bool		bad;			/* a check was not ok */
+	int			status;			/* exit status if nothing fails */
 } BkReport;
 
 /* A host that prints; the report must outlive it. */

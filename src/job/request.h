@@ -108,6 +108,9 @@ typedef struct BkRequest
 	bool		force;
 	bool		accept;
 	bool		create;			/* a repository that is not there */
+	bool		openmetrics;	/* the numbers in place of the verdicts */
+	bool		nagios;			/* the verdicts in one line */
+	int64_t		timeout;		/* milliseconds for a look at the status */
 	int			input_fd;		/* where the archive verb reads what to push */
 	int			output_fd;		/* where cat writes */
 } BkRequest;

@@ -155,6 +155,15 @@ extern bool bk_job_s3_lifecycle(const BkRequest *request, const BkHost *host,
 								BkError *err);
 
 /*
+ * Ask the home database how backups stand; nothing is written. Record: status,
+ * with the columns of backup_health() and all of backup_status as "rows"; or
+ * with "openmetrics" metrics, with all of backup_metrics, sorted by name.
+ * Errors: the extension is not there (42704), no answer in time (08001).
+ */
+extern bool bk_job_status(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
+/*
  * Test the installation: programs, login, repository. Records: check for
  * each. True also if some of them are bad.
  */

@@ -40,7 +40,7 @@ CREATE ROLE watcher LOGIN IN ROLE pg_monitor;
 CREATE ROLE operator LOGIN;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO operator;
 GRANT EXECUTE ON PROCEDURE backup_wait TO operator;
-GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status,
+GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status, backup_metrics,
 	backup_mark_list, backup_clone_list, backup_wal, backup_wal_range TO operator;
 END
 
@@ -78,6 +78,8 @@ my @matrix = (
 	[ 'SELECT * FROM backup_wal', $denied, '', '' ],
 	[ 'SELECT * FROM backup_wal_range', $denied, '', '' ],
 	[ 'SELECT * FROM backup_wal_state(false, 0, 0)', $denied, '', '' ],
+	[ 'SELECT * FROM backup_metrics', $denied, '', '' ],
+	[ 'SELECT * FROM backup_health()', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
 	'backup_wal_range_data', 'backup_schedule_data')
