@@ -17,6 +17,7 @@
 #include "cli/signals.h"
 #include "core/clock.h"
 #include "core/stream.h"
+#include "job/turn.h"
 
 #define PROTOCOL_CURRENT	1
 #define PROTOCOL_OLDEST		1
@@ -66,6 +67,7 @@ bk_agent_run(const BkCommand *self, const char *bindir)
 	const BkCommand *command;
 	BkJson	   *request = NULL;
 	BkJson	   *done;
+	BkTurn		turn;
 	BkError		err;
 	bool		ok;
 
@@ -73,7 +75,12 @@ bk_agent_run(const BkCommand *self, const char *bindir)
 	arguments.bindir = bindir;
 	ok = read_request(&agent, &request, &err) &&
 		understand(&agent, request, &command, &arguments, &err) &&
-		command->run(&arguments, &host, &err);
+		bk_turn_begin(&turn, &arguments, &host, &err);
+	if (ok)
+	{
+		ok = command->run(&arguments, &host, &err);
+		bk_turn_end(&turn, ok);
+	}
 
 	/* The request stays: a thread that was given up may still look at it. */
 	if (!ok)

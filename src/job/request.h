@@ -60,7 +60,8 @@ typedef struct BkRequest
 	int64_t		database_oid;	/* 0: any */
 	const char *content;		/* all, schema, data */
 	const char *label;
-	const char *schedule;		/* that a backup is made for */
+	const char *schedule;		/* that it is done for */
+	const char *slot_at;		/* and when that wanted it */
 	const char *level;			/* stored, readable */
 	const char *target;			/* database to restore into, repository to copy to */
 	const char *object;			/* stream to print */

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
+
 #define DIGEST_DIGITS	(BK_DIGEST_HEX_SIZE - 1)
 
 void
@@ -90,6 +92,43 @@ void
 bk_layout_intent(char *key, const char *id)
 {
 	snprintf(key, BK_KEY_SIZE, BK_LAYOUT_INTENTS "/%s.json", id);
+}
+
+void
+bk_layout_leases(char *key, const char *system_identifier)
+{
+	snprintf(key, BK_KEY_SIZE, "lease/%s", system_identifier);
+}
+
+bool
+bk_layout_lease(char *key, const char *system_identifier, const char *schedule,
+				int64_t slot_at, const char *digest, const char *name)
+{
+	char		encoded[BK_LABEL_ENCODED_SIZE];
+	char		compact[BK_CLOCK_COMPACT_SIZE];
+
+	if (!bk_label_encode(schedule, encoded))
+		return false;
+	bk_clock_format_compact(slot_at, compact);
+	snprintf(key, BK_KEY_SIZE, "lease/%s/%s/%s-%.16s-%s", system_identifier,
+			 encoded, compact, digest, name);
+	return true;
+}
+
+int64_t
+bk_layout_lease_time(const char *key)
+{
+	static const char behind[] = "-xxxx.json";
+	size_t		tail = BK_CLOCK_COMPACT_SIZE - 1 + sizeof(behind) - 1;
+	size_t		len = strlen(key);
+	char		compact[BK_CLOCK_COMPACT_SIZE];
+	int64_t		time = 0;
+
+	if (len < tail)
+		return 0;
+	snprintf(compact, sizeof(compact), "%s", key + len - tail);
+	bk_clock_parse_compact(compact, &time);
+	return time;
 }
 
 void

@@ -66,6 +66,19 @@ extern bool bk_layout_manifest_id(const char *key, char *id);
 /* intent/<id>.json */
 extern void bk_layout_intent(char *key, const char *id);
 
+/*
+ * lease/<system identifier>, and in it, of a slot of a schedule, <schedule,
+ * percent-encoded>/<time of the slot>-<16 digits of a digest>-<name>; false
+ * where the schedule's name is empty or too long.
+ */
+extern void bk_layout_leases(char *key, const char *system_identifier);
+extern bool bk_layout_lease(char *key, const char *system_identifier,
+							const char *schedule, int64_t slot_at,
+							const char *digest, const char *name);
+
+/* When a lease with a name <time>-<random>.json was written; 0: it is none. */
+extern int64_t bk_layout_lease_time(const char *key);
+
 /* backup/<id> and backup/<id>/<object> */
 extern void bk_layout_backup(char *key, const char *id);
 extern void bk_layout_object(char *key, const char *id, const char *object);

@@ -12,6 +12,7 @@
 #include "access/xlog.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "postmaster/postmaster.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -29,6 +30,7 @@
 static void bk_request_append(BkRun *run, const StringInfo argument);
 static void bk_request_begin(StringInfo line, int64 run, const char *verb,
 							 int jobs);
+static void bk_request_slot(StringInfo line, const BkRun *run);
 static void bk_request_secrets(StringInfo line);
 static void bk_request_text(StringInfo line, const char *name, const char *value);
 static char *bk_request_utf8(const char *text);
@@ -157,6 +159,8 @@ bk_request_line(const BkRun *run, const BkRepository *repository)
 							 (int64) bk_setting_rate_limit * 1024,
 							 bk_setting_archive_timeout);
 	}
+	if (run->slot_at != 0)
+		bk_request_slot(&line, run);
 	appendStringInfo(&line, "%s}}\n", run->arguments);
 	return line.data;
 }
@@ -191,6 +195,19 @@ bk_request_begin(StringInfo line, int64 run, const char *verb, int jobs)
 	bk_request_text(line, "system_identifier", system_identifier);
 	bk_request_text(line, "data_directory", DataDir);
 	bk_request_text(line, "fence", bk_setting_fence);
+}
+
+/* Which slot of which schedule the run is for. */
+static void
+bk_request_slot(StringInfo line, const BkRun *run)
+{
+	pg_time_t	seconds = timestamptz_to_time_t(run->slot_at);
+	char		slot_at[32];
+
+	pg_strftime(slot_at, sizeof(slot_at), "%Y-%m-%dT%H:%M:%SZ",
+				pg_gmtime(&seconds));
+	bk_request_text(line, "schedule", run->schedule);
+	bk_request_text(line, "slot_at", slot_at);
 }
 
 /* Where the secrets are; what they are is nobody's business here. */
