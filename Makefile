@@ -217,7 +217,7 @@ print-checks:
 
 # Crashes, failovers and full disks on real servers: too slow for every check.
 FAULTS ?= $(filter-out test/fault/stage.sh,$(sort $(wildcard test/fault/*.sh)))
-faults: all $(TOOLS)
+faults: all $(TOOLS) build/test/unit/test_retention_model
 	+@sh test/drop.sh env PG_CONFIG='$(PG_CONFIG)' \
 		sh -ec 'for fault; do echo "$$fault"; sh "$$fault"; done' sh $(FAULTS)
 
