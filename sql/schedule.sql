@@ -54,6 +54,18 @@ COMMENT ON COLUMN @extschema@.backup_schedule_data.changed_by IS 'role that did 
 
 REVOKE ALL ON @extschema@.backup_schedule_data FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.backup_wake_keeper() RETURNS trigger
+LANGUAGE C SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_wake_keeper';
+COMMENT ON FUNCTION @extschema@.backup_wake_keeper() IS
+'called when a table that the keeper reads has been changed, also by a restore of it';
+
+CREATE TRIGGER wake_keeper AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
+ON @extschema@.backup_schedule_data
+FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.backup_wake_keeper();
+COMMENT ON TRIGGER wake_keeper ON @extschema@.backup_schedule_data IS
+'has the schedules read again';
+
 CREATE FUNCTION @extschema@.backup_next_run(
     schedule text,
     timezone text DEFAULT NULL,
@@ -64,5 +76,6 @@ AS 'MODULE_PATHNAME', 'bk_next_run';
 COMMENT ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) IS
 'first time after a given one at which a schedule is due, in a time zone or in that of the session; NULL: none within 50 years';
 
-REVOKE ALL ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.backup_wake_keeper(),
+    @extschema@.backup_next_run(text, text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) TO pg_monitor;

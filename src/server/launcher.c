@@ -1,7 +1,7 @@
 /*
  * launcher.c
- *	  Starts a worker for each queued run, and a recorder when rows are to be
- *	  written that no run's worker can write.
+ *	  Starts a worker for each queued run, a recorder when rows are to be written
+ *	  that no run's worker can write, and a keeper when time brings something.
  *
  * The launcher is connected to no database, so that none is kept from being
  * dropped, renamed or used as a template. The postmaster starts it when
@@ -26,12 +26,14 @@
 #include "server/launcher.h"
 #include "server/settings.h"
 #include "server/shared.h"
+#include "server/wake.h"
 
 #define BK_LAUNCHER_LOOK_MS 100 /* while a worker is starting or ending */
 #define BK_START_RETRY_MS 1000	/* while no place is free for a worker */
 #define BK_START_PATIENCE_MS 10000	/* how long a run waits for such a place */
 #define BK_RECORDER_RETRY_MS 5000
 #define BK_RECORDER_RETRY_MAX_MS 60000
+#define BK_CLOCK_LOOK_MS 60000	/* the clock may jump while somebody waits for it */
 #define BK_SWEEP_RETRY_MAX_MS (60 * 60 * 1000)	/* nobody waits for it */
 #define BK_LAUNCHER_RESTART_S 5
 
@@ -51,6 +53,10 @@ typedef struct BkLauncher
 	TimestampTz recorder_not_before;
 	int			recorder_pause_ms;
 	bool		recorder_only_sweeps;	/* there was no other need of the last one */
+	BackgroundWorkerHandle *keeper; /* set while there is one */
+	TimestampTz keeper_not_before;
+	int			keeper_pause_ms;
+	uint64		looks;			/* of keepers, that were seen */
 } BkLauncher;
 
 static void bk_launcher_start_runs(BkLauncher *launcher);
@@ -62,7 +68,10 @@ static bool bk_launcher_has_lost(const BkRunWorker *worker, const BkRun *run);
 static bool bk_launcher_is_running(const BkRunWorker *worker);
 static void bk_launcher_keep_recorder(BkLauncher *launcher);
 static void bk_launcher_hurry_recorder(BkLauncher *launcher);
+static void bk_launcher_keep_keeper(BkLauncher *launcher);
+static void bk_launcher_hurry_keeper(BkLauncher *launcher);
 static long bk_launcher_timeout(BkLauncher *launcher);
+static long bk_launcher_keeper_timeout(BkLauncher *launcher);
 static bool bk_launcher_is_busy(BkLauncher *launcher);
 static long bk_launcher_until(TimestampTz time);
 static bool bk_launcher_start_worker(const char *name, const char *function,
@@ -95,6 +104,7 @@ bk_launcher_main(Datum arg)
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	bk_launcher_hurry_recorder(&launcher);
+	bk_launcher_hurry_keeper(&launcher);
 	bk_shared_launcher_attach();
 
 	while (!ShutdownRequestPending)
@@ -104,6 +114,7 @@ bk_launcher_main(Datum arg)
 		bk_launcher_look_at_workers(&launcher);
 		bk_launcher_start_runs(&launcher);
 		bk_launcher_keep_recorder(&launcher);
+		bk_launcher_keep_keeper(&launcher);
 
 		timeout = bk_launcher_timeout(&launcher);
 		WaitLatch(MyLatch,
@@ -117,6 +128,8 @@ bk_launcher_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			bk_launcher_hurry_recorder(&launcher);
+			bk_launcher_hurry_keeper(&launcher);
+			bk_wake_ask();
 		}
 	}
 
@@ -299,21 +312,72 @@ bk_launcher_hurry_recorder(BkLauncher *launcher)
 	launcher->recorder_only_sweeps = false;
 }
 
+/*
+ * Starts a keeper when a look is wanted, less often if it is in vain. Rows that
+ * an earlier life of the server left open are closed before it looks.
+ */
+static void
+bk_launcher_keep_keeper(BkLauncher *launcher)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (launcher->keeper != NULL && !bk_launcher_has_stopped(&launcher->keeper))
+		return;
+	if (launcher->looks != bk_wake_looks())
+		bk_launcher_hurry_keeper(launcher);
+	if (!bk_wake_is_due(now) || !bk_shared_is_swept() ||
+		now < launcher->keeper_not_before)
+		return;
+	bk_launcher_start_worker("backup_ext keeper", "bk_keeper_main", 0, 0,
+							 &launcher->keeper);
+	launcher->keeper_not_before =
+		TimestampTzPlusMilliseconds(now, launcher->keeper_pause_ms);
+	launcher->keeper_pause_ms = Min(launcher->keeper_pause_ms * 2,
+									BK_RECORDER_RETRY_MAX_MS);
+}
+
+/* Forgets that earlier keepers were in vain: one was not, or something has changed. */
+static void
+bk_launcher_hurry_keeper(BkLauncher *launcher)
+{
+	launcher->keeper_pause_ms = BK_RECORDER_RETRY_MS;
+	launcher->keeper_not_before = 0;
+	launcher->looks = bk_wake_looks();
+}
+
 /* Returns the time until the next look in milliseconds; -1: none is needed. */
 static long
 bk_launcher_timeout(BkLauncher *launcher)
 {
-	bool		starts = launcher->start_not_before != 0;
-	bool		records = bk_shared_needs_recorder() || !bk_shared_is_swept();
+	long		timeout = bk_launcher_keeper_timeout(launcher);
+	long		until;
 
 	if (bk_launcher_is_busy(launcher))
 		return BK_LAUNCHER_LOOK_MS;
-	if (starts && records)
-		return Min(bk_launcher_until(launcher->start_not_before),
-				   bk_launcher_until(launcher->recorder_not_before));
-	if (starts)
-		return bk_launcher_until(launcher->start_not_before);
-	return records ? bk_launcher_until(launcher->recorder_not_before) : -1;
+	if (launcher->start_not_before != 0)
+	{
+		until = bk_launcher_until(launcher->start_not_before);
+		timeout = timeout < 0 ? until : Min(timeout, until);
+	}
+	if (bk_shared_needs_recorder() || !bk_shared_is_swept())
+	{
+		until = bk_launcher_until(launcher->recorder_not_before);
+		timeout = timeout < 0 ? until : Min(timeout, until);
+	}
+	return timeout;
+}
+
+/* The same for the keeper alone; before the sweep, the recorder's time counts. */
+static long
+bk_launcher_keeper_timeout(BkLauncher *launcher)
+{
+	if (!bk_shared_is_swept())
+		return -1;
+	if (bk_wake_is_due(GetCurrentTimestamp()))
+		return bk_launcher_until(launcher->keeper_not_before);
+	if (bk_wake_next() == 0)
+		return -1;
+	return Min(bk_launcher_until(bk_wake_next()), BK_CLOCK_LOOK_MS);
 }
 
 /* Is a worker starting or ending? */
@@ -328,7 +392,7 @@ bk_launcher_is_busy(BkLauncher *launcher)
 			!bk_launcher_is_running(&launcher->workers[i]))
 			return true;
 	}
-	return launcher->recorder != NULL;
+	return launcher->recorder != NULL || launcher->keeper != NULL;
 }
 
 static long
@@ -344,8 +408,7 @@ bk_launcher_start_worker(const char *name, const char *function,
 	BackgroundWorker worker = {0};
 
 	snprintf(worker.bgw_name, BGW_MAXLEN, "%s", name);
-	snprintf(worker.bgw_type, BGW_MAXLEN, "backup_ext %s",
-			 run > 0 ? "run" : "recorder");
+	snprintf(worker.bgw_type, BGW_MAXLEN, "%s", run > 0 ? "backup_ext run" : name);
 	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "backup_ext");
 	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name),
 			 "%s", function);

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 
+#include "datatype/timestamp.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 
@@ -34,6 +35,7 @@ int			bk_setting_rate_limit;
 int			bk_setting_archive_timeout;
 char	   *bk_setting_clone_directory;
 int			bk_setting_archive_required;
+int			bk_setting_history;
 
 static const struct config_enum_entry bk_archive_required_words[] =
 {
@@ -170,6 +172,11 @@ bk_settings_define_limits(void)
 							"Sets how long a base backup waits for its WAL to be archived.",
 							NULL, &bk_setting_archive_timeout, 60 * 1000, 1, BK_DAY_MS,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.history",
+							"Sets for how long the history of runs is kept.",
+							"The last attempt and the last success of everything stay. Zero means that all is kept.",
+							&bk_setting_history, 90 * MINS_PER_HOUR * HOURS_PER_DAY, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("backup_ext.max_runs",
 								"Sets how many runs work at the same time.",

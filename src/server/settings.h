@@ -24,6 +24,7 @@ extern int	bk_setting_archive_jobs;
 extern int	bk_setting_rate_limit;	/* kB per second; 0: none */
 extern int	bk_setting_archive_timeout; /* milliseconds */
 extern char *bk_setting_clone_directory;	/* empty: no clones */
+extern int	bk_setting_history; /* minutes; 0: for ever */
 
 extern int	bk_setting_archive_required;	/* see below */
 

@@ -15,6 +15,7 @@
 
 #include "server/archive_stats.h"
 #include "server/shared.h"
+#include "server/wake.h"
 
 typedef struct BkSlot
 {
@@ -61,6 +62,7 @@ bk_shared_request_hook(void)
 		bk_previous_request_hook();
 	RequestAddinShmemSpace(sizeof(BkShared));
 	RequestAddinShmemSpace(bk_archive_stats_size());
+	RequestAddinShmemSpace(bk_wake_size());
 	RequestNamedLWLockTranche("backup_ext", 1);
 }
 
@@ -82,6 +84,7 @@ bk_shared_startup_hook(void)
 			ConditionVariableInit(&bk_shared->slots[i].changed);
 	}
 	bk_archive_stats_startup();
+	bk_wake_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -137,6 +140,21 @@ bk_shared_has(int64 run)
 	found = bk_shared_find(run) >= 0;
 	LWLockRelease(bk_shared->lock);
 	return found;
+}
+
+bool
+bk_shared_is_open(int64 run)
+{
+	bool		open = false;
+	int			slot;
+
+	LWLockAcquire(bk_shared->lock, LW_SHARED);
+	slot = bk_shared_find(run);
+	if (slot >= 0)
+		open = bk_shared->slots[slot].run.state != BK_RUN_DONE ||
+			!bk_shared->slots[slot].run.recorded;
+	LWLockRelease(bk_shared->lock);
+	return open;
 }
 
 int
@@ -358,6 +376,8 @@ bk_shared_finish(int slot, const BkOutcome *outcome, bool recorded)
 	bk_shared_finish_locked(&bk_shared->slots[slot], outcome);
 	LWLockRelease(bk_shared->lock);
 	bk_shared_wake_launcher();
+	if (recorded)
+		bk_wake_run_ended();
 }
 
 void
@@ -367,6 +387,7 @@ bk_shared_set_recorded(int slot)
 	bk_shared->slots[slot].run.recorded = true;
 	bk_shared_free_if_unneeded(&bk_shared->slots[slot]);
 	LWLockRelease(bk_shared->lock);
+	bk_wake_run_ended();
 }
 
 void

@@ -95,6 +95,9 @@ extern int	bk_shared_queue(const BkRun *run);
 /* Has a slot a run of this number? */
 extern bool bk_shared_has(int64 run);
 
+/* Is a run under way, or is its final row still to be written? */
+extern bool bk_shared_is_open(int64 run);
+
 /* Starts to wait for a run by number. Returns its slot; -1: it has none. */
 extern int	bk_shared_join(int64 run);
 

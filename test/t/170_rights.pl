@@ -66,6 +66,7 @@ my @matrix = (
 	[ 'CALL backup_wait(1)', $denied, $denied, '' ],
 	[ 'SELECT * FROM backup_run_slots()', $denied, '', '' ],
 	[ q(SELECT backup_next_run('@daily')), $denied, '', '' ],
+	[ 'SELECT backup_wake_keeper()', $denied, $denied, '39P01' ],
 	[ "SELECT backup_repository_number('x')", $denied, '', '' ],
 	[ 'SELECT backup_repository_count()', $denied, '', '' ],
 	[ 'SELECT backup_installed()', $denied, $denied, '' ],
