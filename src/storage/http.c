@@ -328,12 +328,19 @@ attempt(BkHttp *http, BkHttpRequest *request, const BkHttpCall *call,
 	return judge_by_status(request, response, err);
 }
 
-/* Write the request down, and exchange it for an answer. */
+/*
+ * Write the request down, and exchange it for an answer. A header without
+ * value and with a colon takes away what the library would add: some servers
+ * hang on an Expect, and a Content-Type that nobody asked for would not be
+ * signed.
+ */
 static bool
 exchange_once(BkHttp *http, BkWireExchange *exchange,
 			  const BkHttpRequest *request, BkError *err)
 {
-	char	   *lines[BK_HTTP_FIELDS_MAX] = {NULL};
+	char	   *lines[BK_HTTP_FIELDS_MAX + 2] = {NULL};
+	int			count = request->header_count;
+	bool		typed = false;
 	BkBuf		url;
 	BkBuf		line;
 	bool		done;
@@ -351,10 +358,11 @@ exchange_once(BkHttp *http, BkWireExchange *exchange,
 		bk_url_encode(&url, field->value, strlen(field->value), false);
 	}
 	done = bk_buf_check(&url, err);
-	for (int i = 0; done && i < request->header_count; i++)
+	for (int i = 0; done && i < count; i++)
 	{
 		const BkHttpField *field = &request->headers[i];
 
+		typed = typed || strcasecmp(field->name, "Content-Type") == 0;
 		/* The library wants a header without a value written so. */
 		if (field->value[0] == '\0')
 			bk_buf_printf(&line, "%s;", field->name);
@@ -365,9 +373,11 @@ exchange_once(BkHttp *http, BkWireExchange *exchange,
 	}
 	exchange->url = url.data;
 	exchange->headers = (const char *const *) lines;
-	exchange->header_count = request->header_count;
+	exchange->header_count = count + (typed ? 1 : 2);
+	lines[count] = "Expect:";
+	lines[count + 1] = "Content-Type:";
 	done = done && bk_wire_http(http->wire, exchange, err);
-	for (int i = 0; i < request->header_count; i++)
+	for (int i = 0; i < count; i++)
 		free(lines[i]);
 	bk_buf_free(&url);
 	bk_buf_free(&line);

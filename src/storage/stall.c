@@ -17,6 +17,18 @@ bk_stall_begin(BkStall *stall)
 {
 	stall->moved = 0;
 	stall->moved_at = bk_clock_monotonic_ms();
+	stall->looked_at = 0;
+}
+
+bool
+bk_stall_due(BkStall *stall, int pause_ms)
+{
+	int64_t		now = bk_clock_monotonic_ms();
+
+	if (now - stall->looked_at < pause_ms)
+		return false;
+	stall->looked_at = now;
+	return true;
 }
 
 bool

@@ -14,10 +14,14 @@ typedef struct BkStall
 {
 	int64_t		moved;			/* bytes, when they were counted last */
 	int64_t		moved_at;
+	int64_t		looked_at;
 } BkStall;
 
 /* A transfer begins. */
 extern void bk_stall_begin(BkStall *stall);
+
+/* Is it time to look again? Not within pause_ms after the last time. */
+extern bool bk_stall_due(BkStall *stall, int pause_ms);
 
 /*
  * So many bytes have gone through by now. In each stretch of limit_ms it must

@@ -32,6 +32,7 @@ static const Words words[] = {
 	[BK_TROUBLE_LOGIN] = {BK_STATE_REFUSED, "", " refused the login", NULL, NULL, false},
 	[BK_TROUBLE_HEAD] = {BK_STATE_TOO_LARGE, "answer of ", " has too many headers",
 	"More than 200 lines or 64 kB are not taken.", NULL, false},
+	[BK_TROUBLE_MAIL] = {BK_STATE_DISCONNECTED, "", " did not take the mail", NULL, NULL, true},
 	[BK_TROUBLE_BROKEN] = {BK_STATE_DISCONNECTED, "connection to ", " broke off", NULL, NULL, true},
 };
 

@@ -21,6 +21,7 @@ typedef enum BkTrouble
 	BK_TROUBLE_HOST_KEY,
 	BK_TROUBLE_LOGIN,
 	BK_TROUBLE_HEAD,			/* too many headers */
+	BK_TROUBLE_MAIL,			/* a mail was refused, or broken off */
 	BK_TROUBLE_BROKEN			/* in the middle */
 } BkTrouble;
 

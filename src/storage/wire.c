@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "core/clock.h"
+#include "storage/head.h"
 #include "storage/origin.h"
 #include "storage/stall.h"
 #include "storage/trouble.h"
@@ -37,26 +37,25 @@ struct BkWire
 
 	/* The exchange under way. */
 	BkWireExchange *exchange;
-	BkWireSftp *sftp;			/* NULL: it is one by HTTP */
-	size_t		sent;			/* bytes of the body, by SFTP */
-	size_t		header_bytes;
-	int			header_lines;
-	bool		head_ended;		/* the empty line behind it has come */
+	BkWireSftp *sftp;			/* it is one by SFTP, */
+	const BkWireMail *mail;		/* or by SMTP; both NULL: by HTTP */
+	size_t		sent;			/* bytes of the body, but by HTTP */
+	BkHead		head;
 	bool		failed;			/* a callback has set *err */
 	BkError    *err;
 	BkStall		stall;
-	int64_t		looked_at;		/* whether bytes move */
 };
 
-static bool carry_out(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
-					  struct curl_slist *list, BkError *err);
+static bool carry_out(BkWire *wire, BkWireExchange *exchange,
+					  const char *const *items, int count, BkError *err);
+static bool make_list(struct curl_slist **list, const char *const *items,
+					  int count, BkError *err);
 static void hang_up(BkWire *wire);
 static bool connect_library(BkWire *wire, BkError *err);
 static bool set_common(BkWire *wire, const char *protocols);
 static bool set_http(BkWire *wire, struct curl_slist *headers);
 static bool set_sftp(BkWire *wire, struct curl_slist *commands);
-static struct curl_slist *make_headers(const BkWireExchange *exchange,
-									   BkError *err);
+static bool set_mail(BkWire *wire, struct curl_slist *recipients);
 static bool drive(BkWire *wire, BkError *err);
 static bool wait_for_end(BkWire *wire, CURLcode *code, BkError *err);
 static bool goes_on(BkWire *wire, BkError *err);
@@ -111,25 +110,27 @@ bk_wire_close(BkWire *wire)
 bool
 bk_wire_http(BkWire *wire, BkWireExchange *exchange, BkError *err)
 {
-	struct curl_slist *headers = make_headers(exchange, err);
-	bool		done = headers != NULL && carry_out(wire, exchange, NULL, headers, err);
-
-	curl_slist_free_all(headers);
-	return done;
+	wire->sftp = NULL;
+	wire->mail = NULL;
+	return carry_out(wire, exchange, exchange->headers, exchange->header_count, err);
 }
 
 bool
 bk_wire_sftp(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
 			 BkError *err)
 {
-	struct curl_slist *commands = job->command == NULL ? NULL :
-		curl_slist_append(NULL, job->command);
-	bool		done;
+	wire->sftp = job;
+	wire->mail = NULL;
+	return carry_out(wire, exchange, &job->command, job->command != NULL, err);
+}
 
-	done = (job->command == NULL || commands != NULL || bk_error_memory(err)) &&
-		carry_out(wire, exchange, job, commands, err);
-	curl_slist_free_all(commands);
-	return done;
+bool
+bk_wire_mail(BkWire *wire, BkWireExchange *exchange, const BkWireMail *mail,
+			 BkError *err)
+{
+	wire->sftp = NULL;
+	wire->mail = mail;
+	return carry_out(wire, exchange, mail->recipients, mail->recipient_count, err);
 }
 
 void
@@ -148,28 +149,46 @@ bk_wire_disconnect(BkWire *wire)
 static void
 hang_up(BkWire *wire)
 {
-	if (wire->sftp != NULL && wire->socket >= 0)
+	if ((wire->sftp != NULL || wire->mail != NULL) && wire->socket >= 0)
 		shutdown(wire->socket, SHUT_RDWR);
 }
 
-/* The list is that of headers or commands. */
+/* The items are headers, commands or recipients. */
 static bool
-carry_out(BkWire *wire, BkWireExchange *exchange, BkWireSftp *job,
-		  struct curl_slist *list, BkError *err)
+carry_out(BkWire *wire, BkWireExchange *exchange, const char *const *items,
+		  int count, BkError *err)
 {
-	bool		done;
+	struct curl_slist *list = NULL;
+	bool		done = make_list(&list, items, count, err) && connect_library(wire, err);
 
 	wire->exchange = exchange;
-	wire->sftp = job;
 	exchange->again = false;
-	if (!connect_library(wire, err))
-		return false;
-	done = job != NULL ? set_common(wire, "sftp") && set_sftp(wire, list) :
-		set_common(wire, "http,https") && set_http(wire, list);
-	done = done ? drive(wire, err) : library_error(err);
-	if (!done)
-		bk_wire_disconnect(wire);
+	if (done)
+	{
+		done = wire->sftp != NULL ? set_common(wire, "sftp") && set_sftp(wire, list) :
+			wire->mail != NULL ? set_common(wire, "smtp,smtps") && set_mail(wire, list) :
+			set_common(wire, "http,https") && set_http(wire, list);
+		done = done ? drive(wire, err) : library_error(err);
+		if (!done)
+			bk_wire_disconnect(wire);
+	}
+	curl_slist_free_all(list);
 	return done;
+}
+
+static bool
+make_list(struct curl_slist **list, const char *const *items, int count,
+		  BkError *err)
+{
+	for (int i = 0; i < count; i++)
+	{
+		struct curl_slist *longer = curl_slist_append(*list, items[i]);
+
+		if (longer == NULL)
+			return bk_error_memory(err);
+		*list = longer;
+	}
+	return true;
 }
 
 static bool
@@ -189,6 +208,7 @@ set_common(BkWire *wire, const char *protocols)
 	const BkWireSetup *setup = &wire->setup;
 	CURL	   *easy = wire->easy;
 	const char *proxy = setup->proxy != NULL ? setup->proxy : "";
+	const char *ca_file = setup->ca_file;
 
 	/* Forgets options, and keeps connections. */
 	curl_easy_reset(easy);
@@ -212,33 +232,33 @@ set_common(BkWire *wire, const char *protocols)
 		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, wire) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_data) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_WRITEDATA, wire) == CURLE_OK;
+		curl_easy_setopt(easy, CURLOPT_WRITEDATA, wire) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_data) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_READDATA, wire) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+		(ca_file == NULL ||
+		 (curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL) == CURLE_OK));
 }
 
 static bool
 set_http(BkWire *wire, struct curl_slist *headers)
 {
 	const BkWireExchange *exchange = wire->exchange;
-	const char *ca_file = wire->setup.ca_file;
 	CURL	   *easy = wire->easy;
 	bool		set;
 
 	set = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, "backup_ext/" BK_VERSION) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_line) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HEADERDATA, wire) == CURLE_OK;
-	if (ca_file != NULL)
-		set = set &&
-			curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
-			curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
-			curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file) == CURLE_OK &&
-			curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL) == CURLE_OK;
 	if (strcmp(exchange->method, "HEAD") == 0)
 		return set && curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
 	/* As "post fields" the library can send a body again by itself. */
@@ -272,38 +292,26 @@ set_sftp(BkWire *wire, struct curl_slist *commands)
 		curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, ask_to_go_on) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_XFERINFODATA, wire) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_data) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_READDATA, wire) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_RESUME_FROM_LARGE, (curl_off_t) job->at) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_RANGE, job->range) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_UPLOAD, (long) job->upload) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_NOBODY, (long) job->look) == CURLE_OK;
 }
 
-/*
- * The headers as a list; NULL if memory is out. A name without value takes
- * away what the library would add: some servers hang on an Expect, and a
- * Content-Type that nobody asked for would not be signed.
- */
-static struct curl_slist *
-make_headers(const BkWireExchange *exchange, BkError *err)
+/* Without TLS for certain, no password goes out where that is asked for. */
+static bool
+set_mail(BkWire *wire, struct curl_slist *recipients)
 {
-	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-	struct curl_slist *longer = list;
-	bool		typed = false;
+	const BkWireMail *mail = wire->mail;
+	long		use_tls = mail->plaintext ? CURLUSESSL_TRY : CURLUSESSL_ALL;
+	CURL	   *easy = wire->easy;
 
-	for (int i = 0; i < exchange->header_count && longer != NULL; i++)
-	{
-		typed = typed || strncasecmp(exchange->headers[i], "Content-Type:", 13) == 0;
-		longer = curl_slist_append(list, exchange->headers[i]);
-	}
-	if (!typed && longer != NULL)
-		longer = curl_slist_append(list, "Content-Type:");
-	if (longer != NULL)
-		return list;
-	curl_slist_free_all(list);
-	bk_error_memory(err);
-	return NULL;
+	return curl_easy_setopt(easy, CURLOPT_USE_SSL, use_tls) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_USERNAME, mail->user) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PASSWORD, mail->password) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_MAIL_FROM, mail->sender) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, recipients) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) == CURLE_OK;
 }
 
 /* Carry out what the options say. */
@@ -314,13 +322,10 @@ drive(BkWire *wire, BkError *err)
 	bool		ended;
 
 	wire->sent = 0;
-	wire->header_bytes = 0;
-	wire->header_lines = 0;
-	wire->head_ended = false;
+	wire->head = (BkHead) {0};
 	wire->failed = false;
 	wire->refused = false;
 	wire->err = err;
-	wire->looked_at = 0;
 	bk_stall_begin(&wire->stall);
 	if (curl_multi_add_handle(wire->multi, wire->easy) != CURLM_OK)
 		return library_error(err);
@@ -331,7 +336,7 @@ drive(BkWire *wire, BkError *err)
 	if (!ended || wire->failed)
 		return false;
 	/* The library takes a head that is cut for a whole one. */
-	if (code == CURLE_OK && wire->sftp == NULL && !wire->head_ended)
+	if (code == CURLE_OK && wire->sftp == NULL && wire->mail == NULL && !wire->head.ended)
 		code = CURLE_GOT_NOTHING;
 	return (wire->sftp != NULL && take_outcome(wire, code)) ||
 		code == CURLE_OK || explain(wire, code, err);
@@ -369,18 +374,16 @@ static bool
 goes_on(BkWire *wire, BkError *err)
 {
 	const BkWireExchange *exchange = wire->exchange;
-	int64_t		now = bk_clock_monotonic_ms();
 	curl_off_t	connected = 0;
 
 	if (wire->setup.host != NULL && !bk_go_on(wire->setup.host, err))
 		return false;
-	if (now - wire->looked_at < SLICE_MS)
+	if (!bk_stall_due(&wire->stall, SLICE_MS))
 		return true;
-	wire->looked_at = now;
 	curl_easy_getinfo(wire->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
 	if (bk_stall_check(&wire->stall, connected > 0 || wire->sftp != NULL, count_moved(wire),
 					   exchange->stall_ms > 0 ? exchange->stall_ms : wire->setup.stall_ms,
-					   now > exchange->deadline, exchange->place, err))
+					   bk_clock_monotonic_ms() > exchange->deadline, exchange->place, err))
 		return true;
 	wire->exchange->again = true;
 	return false;
@@ -417,23 +420,15 @@ take_line(char *data, size_t size, size_t count, void *arg)
 {
 	BkWire	   *wire = arg;
 	size_t		len = size * count;
-	size_t		text = len;
+	size_t		text;
 
-	wire->header_bytes += len;
-	wire->header_lines++;
-	if (wire->header_bytes > BK_WIRE_HEADERS_MAX ||
-		wire->header_lines > BK_WIRE_LINES_MAX)
+	if (!bk_head_take(&wire->head, data, len, &text))
 	{
 		wire->failed = true;
 		bk_trouble(BK_TROUBLE_HEAD, wire->exchange->place, "",
 				   &wire->exchange->again, wire->err);
 		return 0;
 	}
-	while (text > 0 && (data[text - 1] == '\r' || data[text - 1] == '\n'))
-		text--;
-	/* There may be several heads, and trailers behind the body. */
-	wire->head_ended = text == 0 ||
-		(wire->head_ended && strncmp(data, "HTTP/", 5) != 0);
 	wire->failed = !wire->exchange->line(wire->exchange->arg, data, text,
 										 wire->err);
 	return wire->failed ? 0 : len;
@@ -542,7 +537,7 @@ explain(BkWire *wire, CURLcode code, BkError *err)
 	else if (code == CURLE_OUT_OF_MEMORY)
 	{
 		/* It says the same of a header that is too long for it. */
-		if (wire->sftp != NULL || connected == 0 || wire->head_ended)
+		if (wire->sftp != NULL || connected == 0 || wire->head.ended)
 			return bk_error_memory(err);
 		trouble = BK_TROUBLE_HEAD;
 	}
@@ -566,6 +561,7 @@ find_trouble(const BkWire *wire, CURLcode code, BkTrouble *trouble)
 		{CURLE_COULDNT_RESOLVE_HOST, BK_TROUBLE_NAME},
 		{CURLE_COULDNT_RESOLVE_PROXY, BK_TROUBLE_NAME},
 		{CURLE_SSL_CONNECT_ERROR, BK_TROUBLE_TLS},
+		{CURLE_USE_SSL_FAILED, BK_TROUBLE_TLS},
 		{CURLE_PEER_FAILED_VERIFICATION, BK_TROUBLE_CERTIFICATE},
 		{CURLE_SSL_ISSUER_ERROR, BK_TROUBLE_CERTIFICATE},
 		{CURLE_SSL_CACERT_BADFILE, BK_TROUBLE_AUTHORITY},
@@ -582,6 +578,8 @@ find_trouble(const BkWire *wire, CURLcode code, BkTrouble *trouble)
 	}
 	if (wire->sftp != NULL && *trouble == BK_TROUBLE_CERTIFICATE)
 		*trouble = BK_TROUBLE_HOST_KEY;
+	if (wire->mail != NULL && *trouble == BK_TROUBLE_BROKEN)
+		*trouble = BK_TROUBLE_MAIL;
 }
 
 static bool

@@ -120,6 +120,26 @@ typedef struct BkWireSftp
 extern bool bk_wire_sftp(BkWire *wire, BkWireExchange *exchange,
 						 BkWireSftp *job, BkError *err);
 
+/* What a mail server is asked to pass on: the body, which has lines that end with CRLF. */
+typedef struct BkWireMail
+{
+	const char *sender;			/* addresses, without angle brackets */
+	const char *const *recipients;
+	int			recipient_count;
+	const char *user;			/* for the login; NULL: there is none */
+	const char *password;
+	bool		plaintext;		/* also where the server offers no TLS */
+} BkWireMail;
+
+/*
+ * An exchange by SMTP (RFC 5321), with TLS from the beginning or by STARTTLS.
+ * True: the server has taken the mail for all recipients. Errors as for HTTP;
+ * 28000 where it refused the login, 08006 with its words where it refused
+ * anything else. The exchange's method, headers and callbacks are not used.
+ */
+extern bool bk_wire_mail(BkWire *wire, BkWireExchange *exchange,
+						 const BkWireMail *mail, BkError *err);
+
 /* Use the connection no more: the next exchange makes another. */
 extern void bk_wire_disconnect(BkWire *wire);
 
