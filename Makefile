@@ -48,7 +48,7 @@ $(OBJS): build/server.flags $(wildcard src/server/*.h)
 
 # --- the program -----------------------------------------------------------
 
-ROOMS = core filter storage repo source job cli
+ROOMS = core filter storage repo source notify job cli
 PROGRAM_SRCS := $(sort $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))))
 PROGRAM_LIBS = libpq jansson libcrypto libcurl expat zlib libzstd liblz4 libarchive
 PKG_CONFIG ?= pkg-config

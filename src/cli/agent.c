@@ -43,6 +43,8 @@ static bool check_members(const BkJson *request, BkError *err);
 static bool take_argument(const BkCommand *command, const char *name,
 						  const BkJson *value, BkRequest *arguments,
 						  BkError *err);
+static bool take_list(const BkArgument *argument, const BkJson *list,
+					  BkRequest *arguments, BkError *err);
 static void say_hello(void);
 static void say_failed(const BkError *err);
 static void emit(BkJson *event);
@@ -257,6 +259,8 @@ take_argument(const BkCommand *command, const char *name, const BkJson *value,
 		bk_argument_set_bool(argument, arguments, bk_json_bool(value, false));
 		return true;
 	}
+	if (argument->type == BK_ARGUMENT_LIST && bk_json_is_array(value))
+		return take_list(argument, value, arguments, err);
 	if (argument->type == BK_ARGUMENT_STRING && bk_json_is_string(value))
 		return bk_argument_set_string(argument, arguments,
 									  bk_json_string(value, NULL), err);
@@ -265,6 +269,24 @@ take_argument(const BkCommand *command, const char *name, const BkJson *value,
 		return bk_argument_set_int(argument, arguments, bk_json_int(value, 0), err);
 	return bk_error(err, BK_STATE_PROTOCOL,
 					"argument \"%.40s\" has the wrong type", name);
+}
+
+/* A list has strings only. */
+static bool
+take_list(const BkArgument *argument, const BkJson *list, BkRequest *arguments,
+		  BkError *err)
+{
+	for (size_t i = 0; i < bk_json_length(list); i++)
+	{
+		const char *item = bk_json_string(bk_json_at(list, i), NULL);
+
+		if (item == NULL)
+			return bk_error(err, BK_STATE_PROTOCOL,
+							"argument \"%.40s\" has the wrong type", argument->name);
+		if (!bk_argument_set_string(argument, arguments, item, err))
+			return false;
+	}
+	return true;
 }
 
 static void

@@ -37,6 +37,7 @@ const BkCommand bk_commands[] = {
 	{"replicate", "replicate", bk_job_replicate, NULL, "copy what a repository has to another one"},
 	{"s3-lifecycle", "s3_lifecycle", bk_job_s3_lifecycle, NULL, "show or set by what rules a bucket moves and removes objects"},
 	{"status", NULL, bk_job_status, NULL, "show how backups stand, for people and for monitors"},
+	{"notify", "notify", bk_job_notify, NULL, "tell people by a channel, or test it"},
 	{"check", "check", bk_job_check, NULL, "test programs, login and repository"},
 	{"archive-push", NULL, bk_job_archive_push, "path", "archive a WAL file (for archive_command)"},
 	{"archive-agent", "archive", bk_job_archive, NULL, "archive what the archiver asks for (PROTOCOL.md)"},

@@ -63,7 +63,7 @@ typedef struct BkRequest
 	const char *schedule;		/* that it is done for */
 	const char *slot_at;		/* and when that wanted it */
 	const char *level;			/* stored, readable */
-	const char *target;			/* database to restore into, repository to copy to */
+	const char *target;			/* database to restore into, repository to copy to, a channel's URL */
 	const char *object;			/* stream to print */
 	const char *name;			/* of a mark */
 	const char *wal;			/* name of a WAL file */
@@ -98,6 +98,18 @@ typedef struct BkRequest
 	bool		standby;
 	bool		clone;			/* cut off from the outside */
 	bool		dry_run;
+
+	/* How people are told. */
+	const char *channel;		/* kind of channel: webhook, mail ... */
+	const char *message;		/* JSON; NULL: a test */
+	const char *secret_file;	/* with its token, password or URL */
+	const char *ca_file;
+	const char *proxy;
+	const char *sender;
+	const char *login;
+	BkRequestList recipients;
+	BkRequestList program_arguments;
+	bool		plaintext;
 
 	bool		replace;
 	bool		no_owner;

@@ -164,6 +164,14 @@ extern bool bk_job_status(const BkRequest *request, const BkHost *host,
 						  BkError *err);
 
 /*
+ * Hand a message on by one channel; without a message, one that says that this
+ * is a test. No records. Errors: what the channel is asked for cannot be so
+ * (22023), the receiver has not taken the message.
+ */
+extern bool bk_job_notify(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
+/*
  * Test the installation: programs, login, repository. Records: check for
  * each. True also if some of them are bad.
  */

@@ -298,12 +298,12 @@ set_sftp(BkWire *wire, struct curl_slist *commands)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, (long) job->look) == CURLE_OK;
 }
 
-/* Without TLS for certain, no password goes out where that is asked for. */
+/* With TLS for certain, or without: a server that merely offers it proves nothing. */
 static bool
 set_mail(BkWire *wire, struct curl_slist *recipients)
 {
 	const BkWireMail *mail = wire->mail;
-	long		use_tls = mail->plaintext ? CURLUSESSL_TRY : CURLUSESSL_ALL;
+	long		use_tls = mail->plaintext ? CURLUSESSL_NONE : CURLUSESSL_ALL;
 	CURL	   *easy = wire->easy;
 
 	return curl_easy_setopt(easy, CURLOPT_USE_SSL, use_tls) == CURLE_OK &&
@@ -368,7 +368,7 @@ wait_for_end(BkWire *wire, CURLcode *code, BkError *err)
 
 /*
  * Is it wanted, and does it move? Time for a connection is watched by the
- * library; it takes the files of SFTP for a part of that.
+ * library; it takes the files of SFTP, and mails, for a part of that.
  */
 static bool
 goes_on(BkWire *wire, BkError *err)
@@ -381,7 +381,8 @@ goes_on(BkWire *wire, BkError *err)
 	if (!bk_stall_due(&wire->stall, SLICE_MS))
 		return true;
 	curl_easy_getinfo(wire->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
-	if (bk_stall_check(&wire->stall, connected > 0 || wire->sftp != NULL, count_moved(wire),
+	if (bk_stall_check(&wire->stall, connected > 0 || wire->sftp != NULL || wire->mail != NULL,
+					   count_moved(wire),
 					   exchange->stall_ms > 0 ? exchange->stall_ms : wire->setup.stall_ms,
 					   bk_clock_monotonic_ms() > exchange->deadline, exchange->place, err))
 		return true;
@@ -578,7 +579,7 @@ find_trouble(const BkWire *wire, CURLcode code, BkTrouble *trouble)
 	}
 	if (wire->sftp != NULL && *trouble == BK_TROUBLE_CERTIFICATE)
 		*trouble = BK_TROUBLE_HOST_KEY;
-	if (wire->mail != NULL && *trouble == BK_TROUBLE_BROKEN)
+	if (wire->mail != NULL && (*trouble == BK_TROUBLE_BROKEN || code == CURLE_SEND_ERROR))
 		*trouble = BK_TROUBLE_MAIL;
 }
 

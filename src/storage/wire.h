@@ -128,7 +128,7 @@ typedef struct BkWireMail
 	int			recipient_count;
 	const char *user;			/* for the login; NULL: there is none */
 	const char *password;
-	bool		plaintext;		/* also where the server offers no TLS */
+	bool		plaintext;		/* smtp:// goes without TLS */
 } BkWireMail;
 
 /*
