@@ -56,6 +56,7 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     corrupt_pages bigint,
     encrypted boolean,
     schedule text,
+    pinned_until timestamptz,
     deleting boolean NOT NULL DEFAULT false,
     PRIMARY KEY (repository, id)
 );
@@ -91,6 +92,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.stop_lsn IS 'how far it must
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.encrypted IS 'does it take a private key to read it?';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.schedule IS 'schedule that it was made for';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.pinned_until IS 'until when retention keeps it in any case';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.deleting IS 'whether a deletion of it has begun since it was last seen';
 
 CREATE TABLE @extschema@.backup_run_data (

@@ -96,7 +96,8 @@ CREATE VIEW @extschema@.backup_catalogue AS
         d.verified_at, d.verified_level,
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.problem END AS problem,
         d.label, d.system_identifier, d.seen_at,
-        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages, d.encrypted, d.schedule
+        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages, d.encrypted, d.schedule,
+        d.pinned_until
     FROM @extschema@.backup_catalogue_data AS d;
 COMMENT ON VIEW @extschema@.backup_catalogue IS
 'backups as they were last seen, also those of repositories that were set before';
@@ -128,6 +129,7 @@ COMMENT ON COLUMN @extschema@.backup_catalogue.stop_lsn IS 'how far it must come
 COMMENT ON COLUMN @extschema@.backup_catalogue.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
 COMMENT ON COLUMN @extschema@.backup_catalogue.encrypted IS 'does it take a private key to read it?';
 COMMENT ON COLUMN @extschema@.backup_catalogue.schedule IS 'schedule that it was made for';
+COMMENT ON COLUMN @extschema@.backup_catalogue.pinned_until IS 'until when retention keeps it in any case; infinity: until it is unpinned';
 
 CREATE FUNCTION @extschema@.backup_list(
     database text DEFAULT NULL,
@@ -156,7 +158,8 @@ CREATE FUNCTION @extschema@.backup_list(
     corrupt_pages bigint,
     encrypted boolean,
     copies bigint,
-    schedule text
+    schedule text,
+    pinned_until timestamptz
 )
 LANGUAGE SQL STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -166,7 +169,7 @@ BEGIN ATOMIC
         (c.server_version / 10000)::text || '.' || (c.server_version % 10000)::text,
         c.compression, c.objects, c.verified_at, c.verified_level,
         c.problem, c.label, c.timeline, c.start_lsn, c.stop_lsn, c.corrupt_pages,
-        c.encrypted, c.copies, c.schedule
+        c.encrypted, c.copies, c.schedule, c.pinned_until
     -- each once, as the first repository that has it tells it
     FROM (
             SELECT b.*, row_number() OVER (PARTITION BY b.id ORDER BY b.state = 'missing', b.repository_number) AS place,

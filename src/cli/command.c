@@ -34,6 +34,8 @@ const BkCommand bk_commands[] = {
 	{"clone-drop", "clone_drop", bk_job_clone_drop, "directory", "stop and remove a clone"},
 	{"cat", NULL, bk_job_cat, "id", "write a decoded part of a backup to standard output"},
 	{"delete", "delete", bk_job_delete, "id", "delete a backup"},
+	{"pin", "pin", bk_job_pin, "id", "keep a backup from retention"},
+	{"unpin", "unpin", bk_job_unpin, "id", "let retention decide on a backup again"},
 	{"replicate", "replicate", bk_job_replicate, NULL, "copy what a repository has to another one"},
 	{"s3-lifecycle", "s3_lifecycle", bk_job_s3_lifecycle, NULL, "show or set by what rules a bucket moves and removes objects"},
 	{"status", NULL, bk_job_status, NULL, "show how backups stand, for people and for monitors"},

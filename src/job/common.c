@@ -312,6 +312,10 @@ bk_common_report_backup(const BkRepository *repo, const BkManifest *manifest,
 		if (!verdict->good)
 			bk_json_put_string(record, "problem", verdict->problem);
 	}
+	bk_clock_format(verdict->pinned_until, finished);
+	if (verdict->pinned_until != 0)
+		bk_json_put_string(record, "pinned_until",
+						   verdict->pinned_until == BK_NOTE_FOREVER ? "infinity" : finished);
 	host->record(host->ctx, "backup", record);
 	bk_json_free(record);
 }

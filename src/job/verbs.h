@@ -100,6 +100,15 @@ extern bool bk_job_delete(const BkRequest *request, const BkHost *host,
 						  BkError *err);
 
 /*
+ * Keep a backup from retention until a time, or let it go again. Record: backup
+ * for each repository that has it.
+ */
+extern bool bk_job_pin(const BkRequest *request, const BkHost *host,
+					   BkError *err);
+extern bool bk_job_unpin(const BkRequest *request, const BkHost *host,
+						 BkError *err);
+
+/*
  * Copy what the first repository has, and others lack: into "target", or
  * without it into the others of the list. Records: backup for each that is
  * copied, replicated for each repository. What is damaged or in conflict is

@@ -15,50 +15,78 @@
 
 #define KIND_VERIFIED	"verified"
 #define KIND_BAD		"bad"
+#define KIND_PIN		"pin"
+#define KIND_UNPIN		"unpin"
+#define KIND_EXPIRED	"expired"
 
-/* The newest note by name: names begin with the time. */
+/* Kinds of which the newest note decides; a kind of the first two is a verdict. */
+typedef enum Topic
+{
+	TOPIC_VERDICT,
+	TOPIC_PIN,
+	TOPIC_EXPIRED,
+	TOPIC_COUNT
+} Topic;
+
+static const struct
+{
+	const char *kind;
+	Topic		topic;
+}			kinds[] = {
+	{KIND_VERIFIED, TOPIC_VERDICT}, {KIND_BAD, TOPIC_VERDICT},
+	{KIND_PIN, TOPIC_PIN}, {KIND_UNPIN, TOPIC_PIN},
+	{KIND_EXPIRED, TOPIC_EXPIRED},
+};
+
+/* The newest note of each topic, and of all, by name: names begin with the time. */
 typedef struct Newest
 {
-	char		key[BK_KEY_SIZE];
+	char		keys[TOPIC_COUNT][BK_KEY_SIZE];
+	char		any[BK_KEY_SIZE];
 } Newest;
 
+static bool write_note(BkRepository *repo, const char *id, const char *kind,
+					   int64_t now, BkJson *json, BkError *err);
 static bool find_newest(BkRepository *repo, const char *id, Newest *newest,
 						BkError *err);
 static bool note_found(void *arg, const char *key, const BkObjectStat *stat,
 					   BkError *err);
+static bool has_kind(const char *key, const char *kind);
 static void move_behind(int64_t *seconds, const Newest *newest);
+static void read_verdict(const BkJson *json, BkVerdict *verdict);
+static bool read_pin(const BkJson *json, BkVerdict *verdict, BkError *err);
+static bool read_expired(const BkJson *json, BkVerdict *verdict, BkError *err);
 
 bool
 bk_note_verdict(BkRepository *repo, const char *id, const char *level,
 				const char *problem, BkError *err)
 {
-	const char *kind = problem == NULL ? KIND_VERIFIED : KIND_BAD;
-	char		compact[BK_CLOCK_COMPACT_SIZE];
-	char		now[BK_CLOCK_TEXT_SIZE];
-	char		random[5];
-	char		name[64];
-	char		key[BK_KEY_SIZE];
-	int64_t		seconds = bk_clock_now();
-	Newest		newest;
-	BkJson	   *json;
+	BkJson	   *json = bk_json_object();
 
-	if (!bk_random_label(random, 4, err) ||
-		!find_newest(repo, id, &newest, err))
-		return false;
-	bk_clock_format(seconds, now);
-	move_behind(&seconds, &newest);
-	bk_clock_format_compact(seconds, compact);
-	snprintf(name, sizeof(name), "%s-%s-%s", compact, kind, random);
-	bk_layout_note(key, id, name);
-
-	json = bk_json_object();
-	bk_json_put_string(json, "backup", id);
-	bk_json_put_string(json, "kind", kind);
 	bk_json_put_string(json, "level", level);
-	bk_json_put_string(json, "at", now);
 	if (problem != NULL)
 		bk_json_put_words(json, "problem", problem);
-	return bk_repository_put_json(repo, key, json, err);
+	return write_note(repo, id, problem == NULL ? KIND_VERIFIED : KIND_BAD,
+					  bk_clock_now(), json, err);
+}
+
+bool
+bk_note_pin(BkRepository *repo, const char *id, int64_t until, BkError *err)
+{
+	char		text[BK_CLOCK_TEXT_SIZE];
+	BkJson	   *json = bk_json_object();
+
+	bk_clock_format(until, text);
+	if (until != 0)
+		bk_json_put_string(json, "until", until == BK_NOTE_FOREVER ? NULL : text);
+	return write_note(repo, id, until == 0 ? KIND_UNPIN : KIND_PIN,
+					  bk_clock_now(), json, err);
+}
+
+bool
+bk_note_expired(BkRepository *repo, const char *id, int64_t now, BkError *err)
+{
+	return write_note(repo, id, KIND_EXPIRED, now, bk_json_object(), err);
 }
 
 bool
@@ -66,17 +94,64 @@ bk_note_read(BkRepository *repo, const char *id, BkVerdict *verdict,
 			 BkError *err)
 {
 	Newest		newest;
-	BkJson	   *json;
+	bool		ok = true;
 
 	memset(verdict, 0, sizeof(*verdict));
 	if (!find_newest(repo, id, &newest, err))
 		return false;
-	if (newest.key[0] == '\0')
-		return true;
-	json = bk_repository_get_json(repo, newest.key, NOTE_MAX_SIZE,
-								  BK_SEAL_AUTHENTIC, err);
-	if (json == NULL)
+	for (Topic topic = 0; ok && topic < TOPIC_COUNT; topic++)
+	{
+		BkJson	   *json = NULL;
+
+		if (newest.keys[topic][0] == '\0')
+			continue;
+		json = bk_repository_get_json(repo, newest.keys[topic], NOTE_MAX_SIZE,
+									  BK_SEAL_AUTHENTIC, err);
+		ok = json != NULL;
+		if (ok && topic == TOPIC_VERDICT)
+			read_verdict(json, verdict);
+		else if (ok && topic == TOPIC_PIN)
+			ok = read_pin(json, verdict, err);
+		else if (ok)
+			ok = read_expired(json, verdict, err);
+		bk_json_free(json);
+	}
+	return ok;
+}
+
+/* Add what all notes have, and store it; the JSON is freed. */
+static bool
+write_note(BkRepository *repo, const char *id, const char *kind, int64_t now,
+		   BkJson *json, BkError *err)
+{
+	char		compact[BK_CLOCK_COMPACT_SIZE];
+	char		text[BK_CLOCK_TEXT_SIZE];
+	char		random[5];
+	char		name[64];
+	char		key[BK_KEY_SIZE];
+	int64_t		seconds = now;
+	Newest		newest;
+
+	if (!bk_random_label(random, 4, err) ||
+		!find_newest(repo, id, &newest, err))
+	{
+		bk_json_free(json);
 		return false;
+	}
+	bk_clock_format(seconds, text);
+	move_behind(&seconds, &newest);
+	bk_clock_format_compact(seconds, compact);
+	snprintf(name, sizeof(name), "%s-%s-%s", compact, kind, random);
+	bk_layout_note(key, id, name);
+	bk_json_put_string(json, "backup", id);
+	bk_json_put_string(json, "kind", kind);
+	bk_json_put_string(json, "at", text);
+	return bk_repository_put_json(repo, key, json, err);
+}
+
+static void
+read_verdict(const BkJson *json, BkVerdict *verdict)
+{
 	verdict->known = true;
 	verdict->good = strcmp(bk_json_string(bk_json_get(json, "kind"), ""),
 						   KIND_VERIFIED) == 0;
@@ -86,8 +161,29 @@ bk_note_read(BkRepository *repo, const char *id, BkVerdict *verdict,
 			 bk_json_string(bk_json_get(json, "level"), ""));
 	snprintf(verdict->problem, sizeof(verdict->problem), "%s",
 			 bk_json_string(bk_json_get(json, "problem"), ""));
-	bk_json_free(json);
-	return true;
+}
+
+/* A pin that is not understood must not be taken for none. */
+static bool
+read_pin(const BkJson *json, BkVerdict *verdict, BkError *err)
+{
+	const BkJson *until = bk_json_get(json, "until");
+
+	if (strcmp(bk_json_string(bk_json_get(json, "kind"), ""), KIND_UNPIN) == 0)
+		return true;
+	if (until == NULL)
+		verdict->pinned_until = BK_NOTE_FOREVER;
+	return until == NULL ||
+		bk_clock_parse(bk_json_string(until, ""), &verdict->pinned_until) ||
+		bk_error(err, BK_STATE_CORRUPT, "a note says no time until which the backup is pinned");
+}
+
+static bool
+read_expired(const BkJson *json, BkVerdict *verdict, BkError *err)
+{
+	return bk_clock_parse(bk_json_string(bk_json_get(json, "at"), ""),
+						  &verdict->expired_at) ||
+		bk_error(err, BK_STATE_CORRUPT, "a note says no time at which the backup has expired");
 }
 
 static bool
@@ -95,7 +191,7 @@ find_newest(BkRepository *repo, const char *id, Newest *newest, BkError *err)
 {
 	char		folder[BK_KEY_SIZE];
 
-	newest->key[0] = '\0';
+	memset(newest, 0, sizeof(*newest));
 	bk_layout_notes(folder, id);
 	return bk_storage_list(repo->storage, folder, note_found, newest, err);
 }
@@ -107,9 +203,30 @@ note_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 
 	(void) stat;
 	(void) err;
-	if (strcmp(key, newest->key) > 0)
-		snprintf(newest->key, sizeof(newest->key), "%s", key);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	{
+		char	   *known = newest->keys[kinds[i].topic];
+
+		if (has_kind(key, kinds[i].kind) && strcmp(key, known) > 0)
+			snprintf(known, BK_KEY_SIZE, "%s", key);
+	}
+	if (strcmp(key, newest->any) > 0)
+		snprintf(newest->any, sizeof(newest->any), "%s", key);
 	return true;
+}
+
+/* The kind stands in the name, between the time and the last hyphen. */
+static bool
+has_kind(const char *key, const char *kind)
+{
+	const char *name = strrchr(key, '/');
+	size_t		length = strlen(kind);
+
+	if (name == NULL || strlen(name + 1) < BK_CLOCK_COMPACT_SIZE + length)
+		return false;
+	name += 1 + BK_CLOCK_COMPACT_SIZE;
+	return strncmp(name, kind, length) == 0 && name[length] == '-' &&
+		strchr(name + length + 1, '-') == NULL;
 }
 
 /*
@@ -119,7 +236,7 @@ note_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 static void
 move_behind(int64_t *seconds, const Newest *newest)
 {
-	const char *name = strrchr(newest->key, '/');
+	const char *name = strrchr(newest->any, '/');
 	char		compact[BK_CLOCK_COMPACT_SIZE];
 	int64_t		last;
 

@@ -53,6 +53,8 @@ my @matrix = (
 	[ 'SELECT backup_now(wait => false)', $denied, $denied, '' ],
 	[ "SELECT * FROM backup_verify('$kept')", $denied, $denied, '' ],
 	[ "SELECT backup_restore('$kept', 'copy')", $denied, $denied, '' ],
+	[ "SELECT backup_pin('$kept')", $denied, $denied, '' ],
+	[ "SELECT backup_unpin('$kept')", $denied, $denied, '' ],
 	[ "SELECT backup_delete('$kept')", $denied, $denied, '' ],
 	[ q(SELECT backup_mark('x')), $denied, $denied, '55000' ],
 	[ q(SELECT backup_clone('x')), $denied, $denied, $denied ],
