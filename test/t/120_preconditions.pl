@@ -224,7 +224,7 @@ $server->sql(q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE applica
 my ($status, $out, $text) = BackupExtFaults::end($caller);
 BackupExtFaults::error_is($text, '57014', qr/^canceling statement due to user request$/, 'its caller can cancel');
 $server->wait_no_process(30);
-ok(is_gone($stubborn), 'a program that ignores SIGTERM is killed');
+wait_for(sub { return is_gone($stubborn); }, 'a program that ignores SIGTERM is killed');
 $server->last_run_is('canceled', '57014', '', 'its run is canceled');
 
 $server->bring_back('pg_backup_ext');

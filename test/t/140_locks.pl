@@ -101,7 +101,7 @@ is($status, 0, 'the ALTER TABLE is done') or diag($err);
 ($status, my $out, $err) = BackupExtFaults::end($reader);
 is($out, "200000\n", 'a reader that queued behind it has read');
 cmp_ok(time() - $begin, '<', 15, 'neither waited for long');
-ok(is_gone($pid), 'the dump is gone, although it stood still');
+wait_for(sub { return is_gone($pid); }, 'the dump is gone, although it stood still');
 $server->last_run_is('failed', '55P03', 'gave way', 'the run has failed');
 is_deeply([ $server->listed ], \@listed, 'nothing is listed');
 $server->is_clean('a dump that gave way');

@@ -252,7 +252,7 @@ for my $mode ('fast', 'immediate')
 	my ($status, undef, $err) = BackupExtFaults::end($session);
 	isnt($status, 0, "stop -m $mode: the caller is told");
 	$server->wait_no_process(5);
-	ok(is_gone($agent), "stop -m $mode: the program is gone");
+	wait_for(sub { return is_gone($agent); }, "stop -m $mode: the program is gone");
 	$node->start;
 	recovers("stop -m $mode", listed => \@listed, restarted => 'postmaster', sqlstate => '57P01');
 }
@@ -271,7 +271,7 @@ for my $round (1, 2)
 	ok($up, 'after SIGKILL of the postmaster the server starts again') or BAIL_OUT('no server');
 	$node->_update_pid(1);
 	BackupExtFaults::end($session);
-	ok(is_gone($agent), 'and the program is gone');
+	wait_for(sub { return is_gone($agent); }, 'and the program is gone');
 	recovers("SIGKILL of the postmaster $round", listed => \@listed, restarted => 'postmaster', sqlstate => '57P01');
 }
 

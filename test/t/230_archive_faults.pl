@@ -211,7 +211,7 @@ is(archiver(), $archiver, 'nor did the archiver');
 my $pid = agent();
 is(system("$box->{bin}/pg_ctl", '-D', $data, '-m', 'fast', '-t', '10', '-w', '-s', 'stop'), 0,
 	'hang: the server stops');
-ok(is_gone($pid), 'hang: the program is gone');
+wait_for(sub { return is_gone($pid); }, 'hang: the program is gone');
 $box->node->_update_pid(0);
 play('good');
 $box->node->start;

@@ -93,7 +93,7 @@ my ($first) = $out =~ /(\d{8}T\d{6}Z-base-[a-z0-9]{4})/;
 my $manifest = $node->read_json("manifest/$first.json");
 is($manifest->{corrupt_pages}, 0, 'no page is blamed');
 is_deeply([ sort keys %$manifest ],
-	[ sort qw(block_size codec corrupt_pages data_checksums data_directory finished_at format id kind label
+	[ sort qw(block_size codec corrupt_pages data_checksums data_directory finished_at format id kind label schedule
 		objects program_version repository_id seal segment_blocks server_version start_lsn start_wal started_at
 		stop_lsn stop_wal system_identifier tablespaces timeline wal_segment_size) ],
 	'the manifest has the members of its kind');
