@@ -1,8 +1,8 @@
 -- privileges
 
-REVOKE ALL ON @extschema@.backup_repository_data, @extschema@.backup_catalogue_data,
+REVOKE ALL ON @extschema@.backup_repository_data, @extschema@.backup_space_data, @extschema@.backup_catalogue_data,
     @extschema@.backup_run_data, @extschema@.backup_run, @extschema@.backup_progress,
-    @extschema@.backup_catalogue, @extschema@.backup_status,
+    @extschema@.backup_catalogue,
     @extschema@.backup_mark_data, @extschema@.backup_mark_list,
     @extschema@.backup_wal_range_data, @extschema@.backup_wal_range,
     @extschema@.backup_wal,
@@ -35,7 +35,7 @@ FROM PUBLIC;
 REVOKE ALL ON PROCEDURE @extschema@.backup_wait(bigint, interval) FROM PUBLIC;
 
 GRANT SELECT ON @extschema@.backup_run, @extschema@.backup_progress,
-    @extschema@.backup_catalogue, @extschema@.backup_status,
+    @extschema@.backup_catalogue,
     @extschema@.backup_mark_list, @extschema@.backup_wal_range,
     @extschema@.backup_wal, @extschema@.backup_clone_list TO pg_monitor;
 GRANT EXECUTE ON FUNCTION

@@ -29,6 +29,22 @@ COMMENT ON COLUMN @extschema@.backup_repository_data.id IS 'its id, which must b
 COMMENT ON COLUMN @extschema@.backup_repository_data.created_at IS 'when it was created';
 COMMENT ON COLUMN @extschema@.backup_repository_data.format IS 'version of its format';
 
+CREATE TABLE @extschema@.backup_space_data (
+    repository text NOT NULL,
+    hour timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    free bigint NOT NULL,
+    total bigint NOT NULL,
+    PRIMARY KEY (repository, hour)
+);
+COMMENT ON TABLE @extschema@.backup_space_data IS
+'room in the stores of repositories, as it was seen in the last two weeks, once an hour';
+COMMENT ON COLUMN @extschema@.backup_space_data.repository IS 'URL of the repository';
+COMMENT ON COLUMN @extschema@.backup_space_data.hour IS 'hour in which it was seen';
+COMMENT ON COLUMN @extschema@.backup_space_data.seen_at IS 'when it was last seen in that hour';
+COMMENT ON COLUMN @extschema@.backup_space_data.free IS 'free bytes';
+COMMENT ON COLUMN @extschema@.backup_space_data.total IS 'bytes that there are';
+
 CREATE TABLE @extschema@.backup_catalogue_data (
     repository text NOT NULL,
     seen_at timestamptz NOT NULL,
@@ -62,10 +78,14 @@ CREATE TABLE @extschema@.backup_catalogue_data (
 );
 CREATE INDEX backup_catalogue_data_newest ON @extschema@.backup_catalogue_data
     (repository, database, started_at DESC NULLS LAST, id DESC);
+CREATE INDEX backup_catalogue_data_schedule ON @extschema@.backup_catalogue_data
+    (repository, schedule, started_at DESC NULLS LAST, id DESC) WHERE schedule IS NOT NULL;
 COMMENT ON TABLE @extschema@.backup_catalogue_data IS
 'backups as they were last seen in a repository';
 COMMENT ON INDEX @extschema@.backup_catalogue_data_newest IS
 'finds the newest backups of a database';
+COMMENT ON INDEX @extschema@.backup_catalogue_data_schedule IS
+'finds the newest backups of a schedule';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.repository IS 'URL of the repository';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.seen_at IS 'when this row was last compared with the repository';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.id IS 'id of the backup';
@@ -127,6 +147,8 @@ CREATE INDEX backup_run_data_schedule ON @extschema@.backup_run_data
     (schedule, requested_at DESC) WHERE schedule IS NOT NULL;
 CREATE INDEX backup_run_data_failure ON @extschema@.backup_run_data
     (database, requested_at DESC) WHERE verb = 'backup' AND state IN ('failed', 'canceled');
+CREATE INDEX backup_run_data_restore ON @extschema@.backup_run_data
+    (requested_at DESC) WHERE verb IN ('restore', 'clone');
 COMMENT ON TABLE @extschema@.backup_run_data IS
 'every run that a worker has begun or that could not be begun';
 COMMENT ON INDEX @extschema@.backup_run_data_open IS
@@ -137,6 +159,8 @@ COMMENT ON INDEX @extschema@.backup_run_data_schedule IS
 'finds the last attempts of a schedule';
 COMMENT ON INDEX @extschema@.backup_run_data_failure IS
 'finds the last of them that failed';
+COMMENT ON INDEX @extschema@.backup_run_data_restore IS
+'finds the last restores';
 COMMENT ON COLUMN @extschema@.backup_run_data.run IS 'number of the run';
 COMMENT ON COLUMN @extschema@.backup_run_data.verb IS 'what was to be done';
 COMMENT ON COLUMN @extschema@.backup_run_data.kind IS 'kind of backup, for a backup';

@@ -74,20 +74,10 @@ COMMENT ON COLUMN @extschema@.backup_progress.pid IS 'process id of its worker';
 CREATE VIEW @extschema@.backup_catalogue AS
     SELECT
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.repository END AS repository,
-        -- found once, by steps from each URL to the next; so an index can be used
+        -- found once, so an index can be used
         d.repository OPERATOR(pg_catalog.=) COALESCE((
-            WITH RECURSIVE seen AS (
-                SELECT pg_catalog.min(f.repository) AS url
-                FROM @extschema@.backup_catalogue_data AS f
-                UNION ALL
-                SELECT (SELECT pg_catalog.min(f.repository)
-                        FROM @extschema@.backup_catalogue_data AS f
-                        WHERE f.repository OPERATOR(pg_catalog.>) p.url)
-                FROM seen AS p
-                WHERE p.url IS NOT NULL
-            )
-            SELECT p.url FROM seen AS p
-            WHERE @extschema@.backup_repository_number(p.url) OPERATOR(pg_catalog.=) 1), '') AS first,
+            SELECT r.url FROM @extschema@.backup_repository_data AS r
+            WHERE @extschema@.backup_repository_number(r.url) OPERATOR(pg_catalog.=) 1), '') AS first,
         @extschema@.backup_repository_number(d.repository) IS NOT NULL AS current,
         @extschema@.backup_repository_number(d.repository) AS repository_number,
         d.id, d.kind, d.database, d.content, d.state,

@@ -272,6 +272,25 @@ bk_common_report_repository(const BkRepository *repo, const BkHost *host)
 }
 
 void
+bk_common_report_space(const BkRepository *repo, const BkHost *host)
+{
+	BkJson	   *record = bk_json_object();
+	BkStorageSpace space;
+
+	bk_json_put_string(record, "repository", repo->url);
+	bk_json_put_string(record, "id", repo->id);
+	bk_json_put_string(record, "created_at", repo->created_at);
+	bk_json_put_int(record, "format", 1);
+	if (bk_storage_space(repo->storage, &space))
+	{
+		bk_json_put_int(record, "total", (int64_t) space.total);
+		bk_json_put_int(record, "free", (int64_t) space.free);
+	}
+	host->record(host->ctx, "space", record);
+	bk_json_free(record);
+}
+
+void
 bk_common_report_backup(const BkRepository *repo, const BkManifest *manifest,
 						const BkVerdict *verdict, const BkHost *host)
 {

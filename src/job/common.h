@@ -119,6 +119,10 @@ extern void bk_common_log_line(void *host, const char *line);
 extern void bk_common_report_repository(const BkRepository *repo,
 										const BkHost *host);
 
+/* Send the "space" record: what room the repository's store has. */
+extern void bk_common_report_space(const BkRepository *repo,
+								   const BkHost *host);
+
 /* Send the "backup" record of a manifest and its verdict. */
 extern void bk_common_report_backup(const BkRepository *repo,
 									const BkManifest *manifest,

@@ -102,7 +102,10 @@ bk_making_commit(BkMaking *making, BkJson *json, int server_version,
 		bk_repository_commit(making->repo, manifest, err) &&
 		bk_intent_holds(making->intent, err);
 	if (ok)
+	{
 		bk_common_report_backup(making->repo, manifest, &verdict, making->host);
+		bk_common_report_space(making->repo, making->host);
+	}
 	bk_manifest_free(manifest);
 	return ok;
 }

@@ -43,7 +43,10 @@ report_all(const BkRequest *request, const BkHost *host, BkError *err)
 		bk_mark_walk(report.repo, host, NULL, report_mark, &report, err) &&
 		bk_ranges_report(report.repo, NULL, NULL, host, err);
 	if (ok)
+	{
 		report_end(report.repo, host);
+		bk_common_report_space(report.repo, host);
+	}
 	bk_repository_close(report.repo);
 	return ok;
 }

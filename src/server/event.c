@@ -17,6 +17,7 @@
 #include "server/event.h"
 #include "server/message.h"
 #include "server/request.h"
+#include "server/space.h"
 #include "server/urls.h"
 
 #define BK_CHECKS_MAX 10000
@@ -30,6 +31,7 @@ typedef struct BkEventType
 static void bk_event_hello(BkReport *report, Jsonb *event);
 static void bk_event_progress(BkReport *report, Jsonb *event);
 static void bk_event_repository(BkReport *report, Jsonb *event);
+static void bk_event_space(BkReport *report, Jsonb *event);
 static void bk_event_backup(BkReport *report, Jsonb *event);
 static void bk_event_put_new_backup(BkReport *report, const char *url,
 									const char *id, Jsonb *event);
@@ -52,6 +54,7 @@ static const BkEventType bk_event_types[] =
 	{"hello", bk_event_hello},
 	{"progress", bk_event_progress},
 	{"repository", bk_event_repository},
+	{"space", bk_event_space},
 	{"backup", bk_event_backup},
 	{"wal", bk_event_wal},
 	{"listed", bk_event_listed},
@@ -183,6 +186,12 @@ bk_event_repository(BkReport *report, Jsonb *event)
 	bk_catalogue_put_repository(bk_event_url(report, event, "url"), event);
 	if (report->result[0] == '\0')
 		bk_text_copy(report->result, sizeof(report->result), id);
+}
+
+static void
+bk_event_space(BkReport *report, Jsonb *event)
+{
+	bk_space_put(bk_event_url(report, event, "repository"), event);
 }
 
 static void

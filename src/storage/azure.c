@@ -60,6 +60,7 @@ static const BkStorageOps azure_ops = {
 	.probe = azure_probe,
 	.lifecycle = bk_storage_no_lifecycle,
 	.set_lifecycle = bk_storage_no_set_lifecycle,
+	.space = bk_storage_unknown_space,
 	.describe = azure_describe,
 	.close = azure_close,
 };

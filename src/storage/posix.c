@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -57,6 +58,7 @@ static bool posix_sweep(BkStorage *storage, const char *prefix, bool dead,
 					   BkError *err);
 static bool posix_probe(BkStorage *storage, bool write,
 						BkStorageFinding finding, void *arg, BkError *err);
+static bool posix_space(BkStorage *storage, BkStorageSpace *space);
 static const char *posix_describe(BkStorage *storage);
 static void posix_close(BkStorage *storage);
 static bool is_in_place(const Posix *store, BkError *err);
@@ -81,6 +83,7 @@ static const BkStorageOps posix_ops = {
 	.probe = posix_probe,
 	.lifecycle = bk_storage_no_lifecycle,
 	.set_lifecycle = bk_storage_no_set_lifecycle,
+	.space = posix_space,
 	.describe = posix_describe,
 	.close = posix_close,
 };
@@ -283,6 +286,19 @@ posix_probe(BkStorage *storage, bool write, BkStorageFinding finding,
 	(void) storage;
 	(void) write;
 	return finding(arg, "write once", "files get their names without replacing others", err);
+}
+
+/* What is kept for root is not there for us. */
+static bool
+posix_space(BkStorage *storage, BkStorageSpace *space)
+{
+	struct statvfs disk;
+
+	if (fstatvfs(((Posix *) storage)->root, &disk) != 0)
+		return false;
+	space->free = (uint64_t) disk.f_bavail * disk.f_frsize;
+	space->total = (uint64_t) (disk.f_blocks - disk.f_bfree + disk.f_bavail) * disk.f_frsize;
+	return true;
 }
 
 static const char *

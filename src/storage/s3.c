@@ -68,6 +68,7 @@ static const BkStorageOps s3_ops = {
 	.probe = bk_s3_probe,
 	.lifecycle = bk_s3_lifecycle,
 	.set_lifecycle = bk_s3_set_lifecycle,
+	.space = bk_storage_unknown_space,
 	.describe = s3_describe,
 	.close = s3_close,
 };

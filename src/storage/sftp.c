@@ -77,6 +77,7 @@ static const BkStorageOps sftp_ops = {
 	.probe = sftp_probe,
 	.lifecycle = bk_storage_no_lifecycle,
 	.set_lifecycle = bk_storage_no_set_lifecycle,
+	.space = bk_storage_unknown_space,
 	.describe = sftp_describe,
 	.close = sftp_close,
 };

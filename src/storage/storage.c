@@ -94,6 +94,14 @@ bk_storage_no_set_lifecycle(BkStorage *storage, const BkLifecycleWish *wish,
 }
 
 bool
+bk_storage_unknown_space(BkStorage *storage, BkStorageSpace *space)
+{
+	(void) storage;
+	(void) space;
+	return false;
+}
+
+bool
 bk_storage_check_key(const char *key, BkError *err)
 {
 	const char *next = key;

@@ -44,6 +44,13 @@ typedef struct BkObjectStat
 typedef bool (*BkStorageVisit) (void *arg, const char *key,
 								const BkObjectStat *stat, BkError *err);
 
+/* What a store has room for, in bytes. */
+typedef struct BkStorageSpace
+{
+	uint64_t	total;
+	uint64_t	free;			/* for us */
+} BkStorageSpace;
+
 /* Called for each thing found out about a store, in words for a person. */
 typedef bool (*BkStorageFinding) (void *arg, const char *name,
 								  const char *value, BkError *err);
@@ -141,6 +148,9 @@ typedef struct BkStorageOps
 							  void *arg, BkError *err);
 	bool		(*set_lifecycle) (BkStorage *storage,
 								  const BkLifecycleWish *wish, BkError *err);
+
+	/* Tell how much room there is. False: it does not say, or has no limit. */
+	bool		(*space) (BkStorage *storage, BkStorageSpace *space);
 
 	/* The place, for messages: a path or URL without secrets. Borrowed. */
 	const char *(*describe) (BkStorage *storage);
@@ -243,6 +253,12 @@ bk_storage_set_lifecycle(BkStorage *storage, const BkLifecycleWish *wish,
 	return storage->ops->set_lifecycle(storage, wish, err);
 }
 
+static inline bool
+bk_storage_space(BkStorage *storage, BkStorageSpace *space)
+{
+	return storage->ops->space(storage, space);
+}
+
 static inline const char *
 bk_storage_describe(BkStorage *storage)
 {
@@ -282,6 +298,10 @@ extern bool bk_storage_no_lifecycle(BkStorage *storage,
 extern bool bk_storage_no_set_lifecycle(BkStorage *storage,
 										const BkLifecycleWish *wish,
 										BkError *err);
+
+/* For drivers of stores whose room is not known. */
+extern bool bk_storage_unknown_space(BkStorage *storage,
+									 BkStorageSpace *space);
 
 /*
  * Check a key by the rules above: false with an error (22023) that quotes it.

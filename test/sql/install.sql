@@ -13,7 +13,8 @@ WHERE refclassid = 'pg_catalog.pg_extension'::regclass
     AND deptype = 'e' AND classid <> 'pg_catalog.pg_type'::regclass
 ORDER BY pg_catalog.pg_describe_object(classid, objid, objsubid) COLLATE "C";
 
--- every member has a comment, and every column of a table or view too
+-- every member has a comment, and every column of a table or view too; those of
+-- the parts of backup_status are its own, in its order
 SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS without_comment
 FROM pg_catalog.pg_depend AS d
 WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass
@@ -26,8 +27,19 @@ SELECT a.attrelid::regclass::text || '.' || a.attname
 FROM pg_catalog.pg_attribute AS a
     JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
 WHERE c.relnamespace = '"Odd Name"'::regnamespace
-    AND c.relkind IN ('r', 'v') AND a.attnum > 0
+    AND c.relkind IN ('r', 'v') AND c.relname !~ '^backup_status_' AND a.attnum > 0
     AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL;
+
+SELECT c.relname AS other_columns
+FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = '"Odd Name"'::regnamespace AND c.relkind = 'v' AND c.relname ~ '^backup_status_'
+GROUP BY c.relname
+HAVING pg_catalog.array_agg((a.attname, a.atttypid)::text ORDER BY a.attnum) IS DISTINCT FROM
+    (SELECT pg_catalog.array_agg((b.attname, b.atttypid)::text ORDER BY b.attnum)
+     FROM pg_catalog.pg_attribute AS b
+     WHERE b.attrelid = '"Odd Name".backup_status'::regclass AND b.attnum > 0
+        AND b.attname NOT IN ('since', 'last_success_age'));
 
 -- what monitors read, by name
 SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
@@ -91,7 +103,9 @@ VALUES (-1, 'backup', 'logical', 'template1', 'failed', 'regress',
 GRANT SELECT ON "Odd Name".backup_run, "Odd Name".backup_status TO regress_backup_plain;
 GRANT EXECUTE ON FUNCTION "Odd Name".backup_run_slots(),
     "Odd Name".backup_repository_number(text),
-    "Odd Name".backup_repository_count() TO regress_backup_plain;
+    "Odd Name".backup_repository_count(),
+    "Odd Name".backup_schedule_limits(text, text, timestamptz, interval, interval),
+    "Odd Name".backup_wal_state(boolean, bigint, bigint) TO regress_backup_plain;
 SET ROLE regress_backup_plain;
 SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;
 SELECT database, state, reason, last_failure FROM "Odd Name".backup_status

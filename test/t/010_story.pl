@@ -43,7 +43,7 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM backup_list('shop', 'logi
 my $status_sql = <<'END';
 SELECT database, state, reason, last_success_id, last_success_age < '1 hour',
 	last_attempt_at IS NOT NULL, last_failure ~ 'does not exist', backups, verified_at IS NOT NULL, running
-FROM backup_status ORDER BY database
+FROM backup_status WHERE subject = 'database'
 END
 is( $node->safe_psql('postgres', $status_sql),
 	"shop|ok|The last attempt made a good backup.|$id|t|t|t|1|f|f",
@@ -106,7 +106,7 @@ is( $node->safe_psql('postgres', <<"END"),
 SELECT verb, database, started_at <= now(), pid IN (SELECT pid FROM pg_stat_activity)
 FROM backup_progress WHERE run = $run;
 SELECT state FROM backup_run WHERE run = $run;
-SELECT running, last_success_id FROM backup_status;
+SELECT running, last_success_id FROM backup_status WHERE database = 'shop';
 END
 	"backup|shop|t|t\nrunning\nt|$id", 'so do backup_run and backup_status');
 $node->sql_fails("CALL backup_wait($run, '100 ms')", '57014',
@@ -126,7 +126,7 @@ $locker = $node->session('shop');
 $locker->query('BEGIN; LOCK TABLE customers IN ACCESS EXCLUSIVE MODE');
 $node->sql_fails(q{SELECT backup_now(database => 'shop')}, '55P03',
 	'pg_dump failed.*LOCK TABLE public.customers.*HINT: .*backup_ext.lock_timeout', 'a backup that gets no lock');
-is( $node->safe_psql('postgres', 'SELECT state, reason ~ \'^The last attempt, run [0-9]+, has failed.$\', last_failure FROM backup_status'),
+is( $node->safe_psql('postgres', 'SELECT state, reason ~ \'^The last attempt, run [0-9]+, has failed.$\', last_failure FROM backup_status WHERE subject = \'database\''),
 	'warning|t|pg_dump failed', 'backup_status warns');
 $locker->end;
 $node->set('backup_ext.lock_timeout', '1min');

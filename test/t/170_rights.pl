@@ -69,6 +69,7 @@ my @matrix = (
 	[ 'SELECT * FROM backup_run_slots()', $denied, '', '' ],
 	[ q(SELECT backup_next_run('@daily')), $denied, '', '' ],
 	[ 'SELECT backup_wake_keeper()', $denied, $denied, '39P01' ],
+	[ q(SELECT * FROM backup_schedule_limits('@daily', 'UTC', now(), NULL, NULL)), $denied, '', '' ],
 	[ "SELECT backup_repository_number('x')", $denied, '', '' ],
 	[ 'SELECT backup_repository_count()', $denied, '', '' ],
 	[ 'SELECT backup_installed()', $denied, $denied, '' ],
@@ -85,7 +86,7 @@ my @matrix = (
 	[ 'SELECT * FROM backup_health()', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
-	'backup_wal_range_data', 'backup_schedule_data')
+	'backup_wal_range_data', 'backup_schedule_data', 'backup_space_data', 'backup_alarm_state_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
@@ -99,6 +100,9 @@ push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 	'SELECT * FROM backup_run_number', 'DROP EXTENSION backup_ext', 'ALTER EXTENSION backup_ext UPDATE',
 	q(ALTER SYSTEM SET backup_ext.repository = 'file:///tmp/x'),
 	q(ALTER SYSTEM SET backup_ext.conninfo = 'host=/tmp'));
+push @matrix, map { [ "SELECT * FROM $_", $denied, $denied, $denied ] } (
+	'backup_attempt', 'backup_status_schedules', 'backup_status_databases', 'backup_status_base', 'backup_status_wal',
+	'backup_status_repositories', 'backup_status_copies', 'backup_status_restores', 'backup_status_checksums');
 push @matrix, [ 'DELETE FROM backup_run', '55000', '55000', '55000' ];
 for my $line (@matrix)
 {

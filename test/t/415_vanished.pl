@@ -15,7 +15,7 @@ $node->archive_wal;
 $node->begin;
 my $repository = $node->repository;
 my $missing = q(SELECT string_agg(id, ' ' ORDER BY id) FROM backup_list() WHERE state = 'missing');
-my $alarm = q(SELECT state || ': ' || reason FROM backup_status WHERE what = 'repository 1');
+my $alarm = q(SELECT state || ': ' || reason FROM backup_status WHERE what = 'repository 1' AND state <> 'ok');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub hide { return move("$repository/manifest/$_[0].json", $node->basedir . "/$_[0]"); }

@@ -38,7 +38,7 @@ $node->safe_psql('postgres', q(CREATE DATABASE "it's |a=b"));
 my $id = $node->backup_now(q(it's |a=b));
 $node->safe_psql('postgres', "SELECT pg_switch_wal()");
 $node->poll_query_until('postgres', 'SELECT last_archived_wal IS NOT NULL AND waiting = 0 FROM backup_wal') or die 'nothing is archived';
-is(health(), 't|ok|0|0|All is well (2 looked at).', 'all is well');
+is(health(), 't|ok|0|0|All is well (5 looked at).', 'all is well');
 my $what = q({"what": "it''s |a=b"});
 is(metric('backup_ext_state', $what), 0, 'its state in numbers');
 is(metric('backup_ext_backups', $what), 1, 'its backups');
@@ -50,18 +50,18 @@ cmp_ok(metric('backup_ext_wal_archived_total'), '>', 0, 'and WAL');
 my ($code, $out, $err) = status();
 is($code, 0, 'a table') or diag($err);
 like($out, qr/^it's \|a=b   +ok +2\S+Z  The last attempt made a good backup\.$/m, 'with a row for each thing');
-like($out, qr/^ok: All is well \(2 looked at\)\.\n\z/m, 'and the worst of them');
+like($out, qr/^ok: All is well \(5 looked at\)\.\n\z/m, 'and the worst of them');
 
 ($code, $out) = status('--nagios');
 is($code, 0, 'Nagios: OK');
-like($out, qr/\ABACKUP OK - All is well \(2 looked at\)\. \| critical=0;;0 warning=0;0 'WAL archiving'=\d+s;;;0 'it_s _a_b'=\d+s;;;0\n\z/,
+like($out, qr/\ABACKUP OK - All is well \(5 looked at\)\. \| critical=0;;0 warning=0;0 'WAL archiving'=\d+s;;;0 .* 'it_s _a_b'=\d+s;;;0 .*\n\z/,
 	'one line, with ages as performance data');
 
 ($code, $out) = status('--json');
 my $json = JSON::PP->new->utf8->decode($out);
 is_deeply([ @$json{qw(record ok state critical warning)} ], [ 'status', JSON::PP::true, 'ok', 0, 0 ], 'JSON has the verdict');
-is_deeply([ map { $_->{what} } @{ $json->{rows} } ], [ 'WAL archiving', q(it's |a=b) ], 'and all rows');
-is($json->{rows}[1]{last_success_id}, $id, 'with their columns');
+is_deeply([ map { $_->{what} } @{ $json->{rows} } ], [ 'WAL archiving', 'data checksums', q(it's |a=b), 'repository 1', 'restore tests' ], 'and all rows');
+is($json->{rows}[2]{last_success_id}, $id, 'with their columns');
 
 $node->set('backup_ext.role', 'nobody at all');
 $node->sql_fails(q(SELECT backup_now(database => 'it''s |a=b')), '22023', qr/nobody at all/, 'a backup that fails');

@@ -1,0 +1,274 @@
+-- Parts of backup_status, for nobody but it. A part is a view with the columns
+-- of backup_status without "since" and "last_success_age", in its order, for
+-- one kind of thing: its facts, and one CASE of verdicts, the worst one first.
+
+-- A run that has just ended may not have its row yet, and has its slot then.
+CREATE VIEW @extschema@.backup_attempt AS
+    SELECT r.run, r.verb, r.kind, r.database, r.schedule, r.backup_id, r.state,
+        r.requested_at, r.started_at, r.finished_at, r.message
+    FROM @extschema@.backup_run_data AS r
+    UNION ALL
+    SELECT s.run, s.verb, s.kind, s.database, s.schedule, s.backup_id, s.state,
+        s.requested_at, s.started_at, s.finished_at, s.message
+    FROM @extschema@.backup_run_slots() AS s;
+COMMENT ON VIEW @extschema@.backup_attempt IS
+'runs of the history and of shared memory, some of them in both; read by backup_status, by an index';
+COMMENT ON COLUMN @extschema@.backup_attempt.run IS 'number of the run';
+COMMENT ON COLUMN @extschema@.backup_attempt.verb IS 'what was to be done';
+COMMENT ON COLUMN @extschema@.backup_attempt.kind IS 'kind of backup, for a backup';
+COMMENT ON COLUMN @extschema@.backup_attempt.database IS 'database to back up or to create';
+COMMENT ON COLUMN @extschema@.backup_attempt.schedule IS 'schedule that it is for';
+COMMENT ON COLUMN @extschema@.backup_attempt.backup_id IS 'backup that was made or used';
+COMMENT ON COLUMN @extschema@.backup_attempt.state IS 'queued, running, done, failed, canceled or skipped';
+COMMENT ON COLUMN @extschema@.backup_attempt.requested_at IS 'when it was asked for';
+COMMENT ON COLUMN @extschema@.backup_attempt.started_at IS 'when its worker began';
+COMMENT ON COLUMN @extschema@.backup_attempt.finished_at IS 'when it ended';
+COMMENT ON COLUMN @extschema@.backup_attempt.message IS 'message of its error, for anybody';
+
+CREATE VIEW @extschema@.backup_status_databases AS
+    -- all backups count here, whatever they hold
+    WITH total AS MATERIALIZED (
+        SELECT c.database, pg_catalog.count(*) AS backups,
+            pg_catalog.sum(c.plain_size)::bigint AS plain_size,
+            pg_catalog.sum(c.stored_size)::bigint AS stored_size,
+            pg_catalog.max(c.verified_at) AS verified_at,
+            pg_catalog.min(c.started_at) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'good' AND c.content OPERATOR(pg_catalog.=) 'all') AS oldest_at
+        FROM @extschema@.backup_catalogue AS c
+        WHERE c.first AND c.database IS NOT NULL
+            AND c.state OPERATOR(pg_catalog.<>) 'missing'
+            -- of one that cannot be read only its name is known
+            AND (c.kind IS NOT NULL OR c.database OPERATOR(pg_catalog.<>) 'base'
+                OR EXISTS (SELECT FROM pg_catalog.pg_database AS d
+                           WHERE d.datname OPERATOR(pg_catalog.=) 'base'))
+        GROUP BY c.database
+    ),
+    -- a database that was dropped matters as long as it has a backup; a name
+    -- has another collation, and the indexes would not serve it
+    name AS (
+        SELECT t.database FROM total AS t
+        UNION
+        SELECT d.datname::text COLLATE pg_catalog."default"
+        FROM pg_catalog.pg_database AS d
+    ),
+    open AS MATERIALIZED (
+        SELECT r.database
+        FROM @extschema@.backup_attempt AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.state IN ('queued', 'running')
+    )
+    SELECT n.database AS what, 'database' AS subject, n.database, v.verdict[1] AS state, v.verdict[2] AS reason,
+        g.finished_at AS last_success_at, g.id AS last_success_id, NULL::interval AS target_age,
+        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        NULL::timestamptz AS next_run_at,
+        g.plain_size AS last_size, u.usual_size,
+        t.plain_size, t.stored_size, COALESCE(t.backups, 0) AS backups,
+        t.oldest_at AS recovery_from, g.started_at AS recovery_to,
+        t.verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
+        EXISTS (SELECT FROM open AS o WHERE o.database OPERATOR(pg_catalog.=) n.database) AS running
+    FROM name AS n
+        LEFT JOIN total AS t ON t.database OPERATOR(pg_catalog.=) n.database
+        -- each of these reads the first entries of an index;
+        -- the newest good backup: the schema or the data alone is none
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.started_at, c.finished_at, c.kind, c.schedule, c.plain_size
+            FROM @extschema@.backup_catalogue AS c
+            WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database
+                AND c.content OPERATOR(pg_catalog.=) 'all'
+                AND c.state OPERATOR(pg_catalog.=) 'good'
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS g ON true
+        -- the newest backup, which may be one that cannot be read
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.state
+            FROM @extschema@.backup_catalogue AS c
+            WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database
+                AND c.state OPERATOR(pg_catalog.<>) 'missing'
+                AND (c.content IS NULL OR c.content OPERATOR(pg_catalog.=) 'all')
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS b ON true
+        -- the last attempt
+        LEFT JOIN LATERAL (
+            SELECT r.requested_at
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database OPERATOR(pg_catalog.=) n.database AND r.state OPERATOR(pg_catalog.<>) 'skipped'
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS a ON true
+        -- the last one that has ended
+        LEFT JOIN LATERAL (
+            SELECT r.run, r.state
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database OPERATOR(pg_catalog.=) n.database
+                AND r.state IN ('done', 'failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS e ON true
+        -- the last one that has failed
+        LEFT JOIN LATERAL (
+            SELECT r.finished_at, r.message
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database OPERATOR(pg_catalog.=) n.database
+                AND r.state IN ('failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS f ON true
+        -- the usual size of such a backup, on this day of the week if it is known
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN pg_catalog.count(*) FILTER (WHERE p.same_day) OPERATOR(pg_catalog.>=) 4
+                    THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) FILTER (WHERE p.same_day)
+                    WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>=) 3
+                    THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) END::bigint AS usual_size
+            FROM (
+                    SELECT c.plain_size, pg_catalog.date_part('isodow', c.started_at) OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', g.started_at) AS same_day
+                    FROM @extschema@.backup_catalogue AS c
+                    WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database AND c.kind OPERATOR(pg_catalog.=) g.kind
+                        AND c.content OPERATOR(pg_catalog.=) 'all' AND c.state OPERATOR(pg_catalog.=) 'good'
+                        AND NOT c.schedule IS DISTINCT FROM g.schedule
+                        AND c.started_at OPERATOR(pg_catalog.<) g.started_at
+                    ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+                    LIMIT 35
+                ) AS p
+        ) AS u ON true
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN b.state OPERATOR(pg_catalog.=) 'bad'
+                    THEN ARRAY['critical', pg_catalog.concat('The newest backup ', b.id, ' is bad.')]
+                WHEN g.id IS NULL
+                    THEN ARRAY['critical', 'There is no good backup.']
+                WHEN e.state OPERATOR(pg_catalog.=) 'failed'
+                    THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has failed.')]
+                WHEN e.state OPERATOR(pg_catalog.=) 'canceled'
+                    THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has been canceled.')]
+                WHEN pg_catalog.abs(g.plain_size OPERATOR(pg_catalog.-) u.usual_size) OPERATOR(pg_catalog.>) 1048576
+                    AND (g.plain_size OPERATOR(pg_catalog.>) (u.usual_size OPERATOR(pg_catalog.*) 2) OR (g.plain_size OPERATOR(pg_catalog.*) 2) OPERATOR(pg_catalog.<) u.usual_size)
+                    THEN ARRAY['warning', pg_catalog.concat('The newest backup ', g.id, ' has ',
+                        pg_catalog.pg_size_pretty(g.plain_size), ', where ', pg_catalog.pg_size_pretty(u.usual_size), ' are usual.')]
+                ELSE ARRAY['ok', 'The last attempt made a good backup.']
+            END AS verdict
+        ) AS v
+    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL;
+COMMENT ON VIEW @extschema@.backup_status_databases IS
+'part of backup_status: each database that has a backup, or that exists and for which one was tried';
+
+-- A repository can have base backups of other clusters.
+CREATE VIEW @extschema@.backup_status_base AS
+    WITH own AS MATERIALIZED (
+        SELECT i.system_identifier::text AS system_identifier
+        FROM pg_catalog.pg_control_system() AS i
+    ),
+    base AS NOT MATERIALIZED (
+        SELECT c.id, c.state, c.started_at, c.finished_at, c.plain_size, c.stored_size,
+            c.verified_at, c.schedule, c.corrupt_pages, c.start_lsn
+        FROM @extschema@.backup_catalogue AS c
+        WHERE c.first AND c.database IS NULL
+            AND c.kind OPERATOR(pg_catalog.=) 'base'
+            AND c.system_identifier OPERATOR(pg_catalog.=) (SELECT own.system_identifier FROM own)
+            AND c.state OPERATOR(pg_catalog.<>) 'missing'
+    ),
+    -- recovery begins with the oldest one that reaches the end without a gap
+    log AS MATERIALIZED (
+        SELECT pg_catalog.max(r.gaps_end) AS gaps_end, pg_catalog.max(r.last_archived_at) AS last_archived_at
+        FROM @extschema@.backup_wal_range AS r, own
+        WHERE r.repository_number OPERATOR(pg_catalog.=) 1 AND r.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
+    ),
+    attempt AS NOT MATERIALIZED (
+        SELECT r.run, r.state, r.requested_at, r.finished_at, r.message
+        FROM @extschema@.backup_attempt AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base' AND r.state OPERATOR(pg_catalog.<>) 'skipped'
+    )
+    SELECT 'base backups' AS what, 'base backups' AS subject, NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
+        g.finished_at AS last_success_at, g.id AS last_success_id, NULL::interval AS target_age,
+        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        NULL::timestamptz AS next_run_at,
+        g.plain_size AS last_size, u.usual_size,
+        t.plain_size, t.stored_size, t.backups,
+        t.recovery_from, l.last_archived_at AS recovery_to,
+        t.verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
+        EXISTS (SELECT FROM attempt AS o WHERE o.state IN ('queued', 'running')) AS running
+    FROM (
+            SELECT pg_catalog.count(*) AS backups,
+                pg_catalog.sum(c.plain_size)::bigint AS plain_size,
+                pg_catalog.sum(c.stored_size)::bigint AS stored_size,
+                pg_catalog.max(c.verified_at) AS verified_at,
+                pg_catalog.min(c.finished_at) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'good'
+                    AND (l.gaps_end IS NULL OR c.start_lsn OPERATOR(pg_catalog.>=) l.gaps_end)) AS recovery_from
+            FROM base AS c, log AS l
+        ) AS t
+        CROSS JOIN log AS l
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.started_at, c.finished_at, c.schedule, c.plain_size, c.corrupt_pages
+            FROM base AS c
+            WHERE c.state OPERATOR(pg_catalog.=) 'good'
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS g ON true
+        -- the newest one; of one that cannot be read only its name is known
+        LEFT JOIN LATERAL (
+            SELECT c.id, c.state
+            FROM (
+                    SELECT c.id, c.state, c.started_at FROM base AS c
+                    UNION ALL
+                    SELECT c.id, c.state, c.started_at
+                    FROM @extschema@.backup_catalogue AS c
+                    WHERE c.first AND c.database OPERATOR(pg_catalog.=) 'base'
+                        AND c.kind IS NULL AND c.state OPERATOR(pg_catalog.<>) 'missing'
+                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_database AS d
+                                        WHERE d.datname OPERATOR(pg_catalog.=) 'base')
+                ) AS c
+            ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+            LIMIT 1
+        ) AS b ON true
+        LEFT JOIN LATERAL (
+            SELECT r.requested_at FROM attempt AS r ORDER BY r.requested_at DESC LIMIT 1
+        ) AS a ON true
+        LEFT JOIN LATERAL (
+            SELECT r.run, r.state FROM attempt AS r
+            WHERE r.state IN ('done', 'failed', 'canceled')
+            ORDER BY r.requested_at DESC LIMIT 1
+        ) AS e ON true
+        LEFT JOIN LATERAL (
+            SELECT r.finished_at, r.message FROM attempt AS r
+            WHERE r.state IN ('failed', 'canceled')
+            ORDER BY r.requested_at DESC LIMIT 1
+        ) AS f ON true
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN pg_catalog.count(*) FILTER (WHERE p.same_day) OPERATOR(pg_catalog.>=) 4
+                    THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) FILTER (WHERE p.same_day)
+                    WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>=) 3
+                    THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) END::bigint AS usual_size
+            FROM (
+                    SELECT c.plain_size, pg_catalog.date_part('isodow', c.started_at) OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', g.started_at) AS same_day
+                    FROM base AS c
+                    WHERE c.state OPERATOR(pg_catalog.=) 'good' AND NOT c.schedule IS DISTINCT FROM g.schedule
+                        AND c.started_at OPERATOR(pg_catalog.<) g.started_at
+                    ORDER BY c.started_at DESC
+                    LIMIT 35
+                ) AS p
+        ) AS u ON true
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN b.state OPERATOR(pg_catalog.=) 'bad'
+                    THEN ARRAY['critical', pg_catalog.concat('The newest base backup ', b.id, ' is bad.')]
+                WHEN g.id IS NULL
+                    THEN ARRAY['critical', 'There is no good base backup of this cluster.']
+                WHEN g.corrupt_pages OPERATOR(pg_catalog.>) 0
+                    THEN ARRAY['critical', pg_catalog.concat('The newest base backup ', g.id, ' has ', g.corrupt_pages,
+                        ' pages whose checksum is wrong.')]
+                WHEN e.state OPERATOR(pg_catalog.=) 'failed'
+                    THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has failed.')]
+                WHEN e.state OPERATOR(pg_catalog.=) 'canceled'
+                    THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has been canceled.')]
+                WHEN pg_catalog.abs(g.plain_size OPERATOR(pg_catalog.-) u.usual_size) OPERATOR(pg_catalog.>) 1048576
+                    AND (g.plain_size OPERATOR(pg_catalog.>) (u.usual_size OPERATOR(pg_catalog.*) 2) OR (g.plain_size OPERATOR(pg_catalog.*) 2) OPERATOR(pg_catalog.<) u.usual_size)
+                    THEN ARRAY['warning', pg_catalog.concat('The newest base backup ', g.id, ' has ',
+                        pg_catalog.pg_size_pretty(g.plain_size), ', where ', pg_catalog.pg_size_pretty(u.usual_size), ' are usual.')]
+                ELSE ARRAY['ok', 'The last attempt made a good base backup.']
+            END AS verdict
+        ) AS v
+    WHERE t.backups OPERATOR(pg_catalog.>) 0 OR a.requested_at IS NOT NULL
+        OR b.id IS NOT NULL;
+COMMENT ON VIEW @extschema@.backup_status_base IS
+'part of backup_status: the base backups of this cluster, if there is one or one was tried';

@@ -1,0 +1,107 @@
+-- parts of backup_status: schedules
+
+CREATE FUNCTION @extschema@.backup_schedule_limits(
+    schedule text,
+    timezone text,
+    after timestamptz,
+    jitter interval,
+    late_after interval,
+    OUT next_at timestamptz,
+    OUT late_at timestamptz,
+    OUT too_late_at timestamptz
+) RETURNS record
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'bk_schedule_limits';
+COMMENT ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) IS
+'when a schedule is due after a time, and from when on it is late and too late if nothing has succeeded since; NULL: never';
+
+REVOKE ALL ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) TO pg_monitor;
+
+-- A backup that is there tells more than a run that said it was well.
+CREATE VIEW @extschema@.backup_status_schedules AS
+    WITH own AS MATERIALIZED (
+        SELECT i.system_identifier::text AS system_identifier
+        FROM pg_catalog.pg_control_system() AS i
+    ),
+    wanted AS (
+        SELECT s.*, s.system_identifier OPERATOR(pg_catalog.=) own.system_identifier AS ours,
+            s.kind IN ('logical', 'base') AS makes_backups,
+            CASE WHEN s.kind IN ('logical', 'base') THEN 'backup' ELSE s.kind END AS verb
+        FROM @extschema@.backup_schedule_data AS s, own
+        WHERE s.enabled
+    )
+    SELECT pg_catalog.concat('schedule ', s.name) AS what, 'schedule' AS subject,
+        NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
+        g.at AS last_success_at, g.id AS last_success_id, p.late_at OPERATOR(pg_catalog.-) COALESCE(g.at, s.created_at) AS target_age,
+        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        CASE WHEN s.ours THEN n.next_at END AS next_run_at,
+        g.plain_size AS last_size, NULL::bigint AS usual_size,
+        NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
+        NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to,
+        NULL::timestamptz AS verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
+        EXISTS (SELECT FROM @extschema@.backup_attempt AS r
+                WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.state IN ('queued', 'running')) AS running
+    FROM wanted AS s
+        LEFT JOIN LATERAL (
+            (SELECT c.finished_at AS at, c.id, c.plain_size
+             FROM @extschema@.backup_catalogue AS c
+             WHERE s.makes_backups AND c.first AND c.schedule OPERATOR(pg_catalog.=) s.name
+                AND c.kind OPERATOR(pg_catalog.=) s.kind AND c.state OPERATOR(pg_catalog.=) 'good'
+             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
+             LIMIT 1)
+            UNION ALL
+            (SELECT r.finished_at, NULL, NULL
+             FROM @extschema@.backup_attempt AS r
+             WHERE NOT s.makes_backups AND r.schedule OPERATOR(pg_catalog.=) s.name
+                AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state OPERATOR(pg_catalog.=) 'done'
+             ORDER BY r.requested_at DESC
+             LIMIT 1)
+        ) AS g ON true
+        LEFT JOIN LATERAL (
+            SELECT r.requested_at
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state OPERATOR(pg_catalog.<>) 'skipped'
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS a ON true
+        LEFT JOIN LATERAL (
+            SELECT r.run, r.state
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state IN ('done', 'failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS e ON true
+        LEFT JOIN LATERAL (
+            SELECT r.finished_at, r.message
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state IN ('failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS f ON true
+        -- from when on it is late, and too late
+        CROSS JOIN LATERAL @extschema@.backup_schedule_limits(s.schedule, s.timezone,
+            COALESCE(g.at, s.created_at), s.jitter, s.late_after) AS p
+        CROSS JOIN LATERAL @extschema@.backup_schedule_limits(s.schedule, s.timezone, pg_catalog.now(), NULL, NULL) AS n
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN NOT s.ours
+                    THEN ARRAY['ok', 'It is of another cluster and not obeyed here.']
+                WHEN n.next_at IS NULL
+                    THEN ARRAY['critical', 'It never comes.']
+                WHEN p.late_at OPERATOR(pg_catalog.<) pg_catalog.now()
+                    THEN ARRAY[CASE WHEN p.too_late_at OPERATOR(pg_catalog.<) pg_catalog.now() THEN 'critical' ELSE 'warning' END,
+                        pg_catalog.concat(CASE WHEN g.at IS NULL THEN 'It has never succeeded'
+                                ELSE pg_catalog.concat('It has not succeeded since ', pg_catalog.to_char(g.at, 'YYYY-MM-DD HH24:MI:SSOF')) END,
+                            ', and should have by ', pg_catalog.to_char(p.late_at, 'YYYY-MM-DD HH24:MI:SSOF'), '.')]
+                WHEN e.state IN ('failed', 'canceled')
+                    THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has ',
+                        CASE e.state WHEN 'failed' THEN 'failed.' ELSE 'been canceled.' END)]
+                WHEN g.at IS NULL
+                    THEN ARRAY['ok', 'It was not due yet.']
+                ELSE ARRAY['ok', 'It has succeeded in time.']
+            END AS verdict
+        ) AS v;
+COMMENT ON VIEW @extschema@.backup_status_schedules IS
+'part of backup_status: each schedule that is enabled';
