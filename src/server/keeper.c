@@ -21,6 +21,7 @@
 #include "server/keeper.h"
 #include "server/prune.h"
 #include "server/settings.h"
+#include "server/state.h"
 #include "server/wake.h"
 
 /*
@@ -32,7 +33,8 @@ typedef TimestampTz (*BkConcern) (TimestampTz now);
 /* In the order in which they look. */
 static const BkConcern bk_keeper_concerns[] =
 {
-	bk_prune_history
+	bk_prune_history,
+	bk_state_track
 };
 
 static bool bk_keeper_look(BkConcern concern, TimestampTz now, TimestampTz *next);
