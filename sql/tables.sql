@@ -178,7 +178,7 @@ COMMENT ON COLUMN @extschema@.backup_run_data.message IS 'message of its error';
 COMMENT ON COLUMN @extschema@.backup_run_data.detail IS 'detail of its error';
 COMMENT ON COLUMN @extschema@.backup_run_data.hint IS 'hint of its error';
 COMMENT ON COLUMN @extschema@.backup_run_data.result IS 'what it found: the lines of a check';
-COMMENT ON COLUMN @extschema@.backup_run_data.reason IS 'request, schedule, catch-up, retry or retention';
+COMMENT ON COLUMN @extschema@.backup_run_data.reason IS 'request, schedule, catch-up, retry, retention or promotion';
 COMMENT ON COLUMN @extschema@.backup_run_data.schedule IS 'schedule that it is for';
 COMMENT ON COLUMN @extschema@.backup_run_data.slot_at IS 'when that schedule wanted it';
 COMMENT ON COLUMN @extschema@.backup_run_data.attempt IS 'number of the attempt for that time, from 1';

@@ -40,7 +40,7 @@ COMMENT ON COLUMN @extschema@.backup_run.sqlstate IS 'SQLSTATE of its error';
 COMMENT ON COLUMN @extschema@.backup_run.message IS 'message of its error, for pg_read_all_stats';
 COMMENT ON COLUMN @extschema@.backup_run.detail IS 'detail of its error, for pg_read_all_stats';
 COMMENT ON COLUMN @extschema@.backup_run.hint IS 'hint of its error, for pg_read_all_stats';
-COMMENT ON COLUMN @extschema@.backup_run.reason IS 'why it was begun: request, schedule, catch-up, retry or retention';
+COMMENT ON COLUMN @extschema@.backup_run.reason IS 'why it was begun: request, schedule, catch-up, retry, retention or promotion';
 COMMENT ON COLUMN @extschema@.backup_run.schedule IS 'schedule that it is for';
 COMMENT ON COLUMN @extschema@.backup_run.slot_at IS 'when that schedule wanted it';
 COMMENT ON COLUMN @extschema@.backup_run.attempt IS 'number of the attempt for that time, from 1';

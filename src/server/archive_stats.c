@@ -10,8 +10,10 @@
 #include "utils/timestamp.h"
 
 #include "server/archive_stats.h"
+#include "server/wake.h"
 
 #define BK_SEGMENT_NAME_LENGTH 24
+#define BK_TIMELINE_LENGTH 8	/* at the beginning of that name */
 
 typedef struct BkArchiveShared
 {
@@ -69,6 +71,8 @@ bk_archive_stats_archived(const char *name, int64 plain_size,
 {
 	BkArchiveStats *stats = bk_archive_stats_begin();
 	bool		is_segment = bk_wal_file_is_segment(name);
+	bool		is_first = is_segment &&
+		strncmp(stats->last_segment, name, BK_TIMELINE_LENGTH) != 0;
 
 	stats->archived++;
 	stats->plain_size += plain_size;
@@ -80,6 +84,9 @@ bk_archive_stats_archived(const char *name, int64 plain_size,
 		stats->failing = false;
 	bk_archive_stats_count(stats, plain_size, is_segment);
 	bk_archive_stats_end();
+	/* of its timeline: that may show what is missing before it */
+	if (is_first)
+		bk_wake_ask();
 }
 
 void

@@ -19,6 +19,7 @@
 
 #include "server/catalogue.h"
 #include "server/keeper.h"
+#include "server/promotion.h"
 #include "server/prune.h"
 #include "server/settings.h"
 #include "server/state.h"
@@ -33,6 +34,7 @@ typedef TimestampTz (*BkConcern) (TimestampTz now);
 /* In the order in which they look. */
 static const BkConcern bk_keeper_concerns[] =
 {
+	bk_promotion_look,
 	bk_prune_history,
 	bk_state_track
 };

@@ -59,7 +59,7 @@ typedef struct BkRun
 	char		database[NAMEDATALEN];	/* for people; may be empty */
 	char		backup_id[BK_ID_SIZE];	/* may be empty */
 	char		requested_by[NAMEDATALEN];
-	char		reason[16];		/* request, schedule, catch-up, retry, retention */
+	char		reason[16];		/* request, schedule, ...: see backup_run */
 	char		schedule[NAMEDATALEN];	/* that it is for; may be empty */
 	TimestampTz slot_at;		/* when that schedule wanted it; 0: none */
 	int			attempt;		/* from 1 */
