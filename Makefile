@@ -120,6 +120,21 @@ uninstall: uninstall-program
 uninstall-program:
 	rm -f '$(DESTDIR)$(bindir)/pg_backup_ext'
 
+# What monitoring systems take in. Not into docdir: images of containers often
+# come without their documentation.
+MONITORING := $(sort $(wildcard monitoring/*/*))
+monitoringdir = $(datadir)/backup_ext
+
+install: install-monitoring
+install-monitoring: installdirs-monitoring
+	$(foreach f,$(MONITORING),$(INSTALL_DATA) '$f' '$(DESTDIR)$(monitoringdir)/$f' &&) true
+installdirs: installdirs-monitoring
+installdirs-monitoring:
+	$(MKDIR_P) $(patsubst %,'$(DESTDIR)$(monitoringdir)/%',$(sort $(dir $(MONITORING))))
+uninstall: uninstall-monitoring
+uninstall-monitoring:
+	rm -rf '$(DESTDIR)$(monitoringdir)'
+
 # --- tests -----------------------------------------------------------------
 #
 # Every target runs through test/run.sh, which keeps the output in build/log
@@ -242,4 +257,4 @@ demo:
 .SECONDARY:
 .PHONY: FORCE lint unit unit-san fuzz build-tests clang regress tap installcheck versions \
 	check-versions check check-all print-checks faults stores bench bench-physical bench-s3 demo install-program \
-	installdirs-program uninstall-program
+	installdirs-program uninstall-program install-monitoring installdirs-monitoring uninstall-monitoring

@@ -39,6 +39,10 @@ CREATE VIEW @extschema@.backup_metrics AS
         SELECT 'backup_ext_in_recovery', '{}', pg_catalog.pg_is_in_recovery()::integer,
             'Is the server a standby, or in recovery?', 'gauge'
         UNION ALL
+        -- an exporter may go on to show what it has read long ago
+        SELECT 'backup_ext_read_timestamp_seconds', '{}', pg_catalog.date_part('epoch', pg_catalog.now()),
+            'When these numbers were read', 'gauge'
+        UNION ALL
         SELECT 'backup_ext_things', pg_catalog.jsonb_build_object('state', k.state),
             (SELECT pg_catalog.count(*) FROM status AS s WHERE s.state OPERATOR(pg_catalog.=) k.state),
             'Rows of backup_status in this state', 'gauge'

@@ -12,7 +12,8 @@ packages="
 	zlib1g-dev libzstd-dev liblz4-dev libarchive-dev
 	libcmocka-dev clang libclang-rt-dev libipc-run-perl perl
 	age zstd lz4 gzip patchelf curl ca-certificates time strace procps
-	openssl ceph-mon ceph-osd radosgw ceph-common openssh-server"
+	openssl ceph-mon ceph-osd radosgw ceph-common openssh-server
+	prometheus prometheus-postgres-exporter prometheus-sql-exporter"
 
 missing=
 for package in $packages; do
