@@ -1,5 +1,17 @@
 -- numbers for metric systems, and one row for a probe
 
+CREATE TABLE @extschema@.backup_run_count_data (
+    verb text NOT NULL,
+    state text NOT NULL,
+    runs bigint NOT NULL,
+    PRIMARY KEY (verb, state)
+);
+COMMENT ON TABLE @extschema@.backup_run_count_data IS
+'runs whose rows were taken out of the history: what is counted must not become less';
+COMMENT ON COLUMN @extschema@.backup_run_count_data.verb IS 'what was to be done';
+COMMENT ON COLUMN @extschema@.backup_run_count_data.state IS 'how it ended';
+COMMENT ON COLUMN @extschema@.backup_run_count_data.runs IS 'number of them';
+
 CREATE VIEW @extschema@.backup_metrics AS
     WITH status AS MATERIALIZED (
         SELECT * FROM @extschema@.backup_status
@@ -18,6 +30,9 @@ CREATE VIEW @extschema@.backup_metrics AS
                 FROM @extschema@.backup_run_data AS d
                 WHERE d.state NOT IN ('queued', 'running')
                 GROUP BY d.verb, d.state
+                UNION ALL
+                SELECT g.verb, g.state, g.runs
+                FROM @extschema@.backup_run_count_data AS g
                 UNION ALL
                 SELECT v.verb, s.state, 0
                 FROM (VALUES ('backup'), ('expire'), ('replicate'), ('restore'), ('sync'), ('verify')) AS v (verb),
@@ -147,7 +162,7 @@ END;
 COMMENT ON FUNCTION @extschema@.backup_health() IS
 'one row for a probe: ok if all of backup_status is, the worst state, how many rows are critical or warning, and the reason of the first of the worst in one line';
 
-REVOKE ALL ON @extschema@.backup_metrics FROM PUBLIC;
+REVOKE ALL ON @extschema@.backup_run_count_data, @extschema@.backup_metrics FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.backup_health() FROM PUBLIC;
 GRANT SELECT ON @extschema@.backup_metrics TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.backup_health() TO pg_monitor;

@@ -18,7 +18,9 @@
 #define BK_PRUNE_PAUSE USECS_PER_HOUR
 #define BK_PRUNE_SOON (10 * USECS_PER_SEC)
 
+/* What has gone is still counted, for backup_metrics. */
 static const char bk_sql_prune[] =
+"WITH gone AS ("
 "DELETE FROM %s.backup_run_data WHERE run IN"
 " (SELECT o.run FROM"
 " (SELECT r.run, r.requested_at, r.state,"
@@ -30,7 +32,13 @@ static const char bk_sql_prune[] =
 " WHERE o.requested_at < $1 AND o.requested_at < o.last_attempt"
 " AND o.state NOT IN ('queued', 'running')"
 " AND (o.state <> 'done' OR o.requested_at < o.last_success)"
-" LIMIT $2)";
+" LIMIT $2)"
+" RETURNING verb, state"
+"), counted AS ("
+"INSERT INTO %s.backup_run_count_data AS c (verb, state, runs)"
+" SELECT g.verb, g.state, pg_catalog.count(*) FROM gone AS g GROUP BY g.verb, g.state"
+" ON CONFLICT (verb, state) DO UPDATE SET runs = c.runs + EXCLUDED.runs"
+") SELECT FROM gone";
 
 TimestampTz
 bk_prune_history(TimestampTz now)

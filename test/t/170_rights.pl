@@ -86,7 +86,7 @@ my @matrix = (
 	[ 'SELECT * FROM backup_health()', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
-	'backup_wal_range_data', 'backup_schedule_data', 'backup_space_data', 'backup_alarm_state_data')
+	'backup_wal_range_data', 'backup_schedule_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",

@@ -79,6 +79,15 @@ is(metric('backup_ext_last_success_timestamp_seconds', $what), 0, 'a success tha
 is((status('--nagios'))[0], 2, 'Nagios: CRITICAL');
 is((status())[0], 0, 'the table itself is no failure');
 
+# What leaves the history is counted all the same.
+my $failed = '{"verb": "backup", "state": "failed"}';
+$node->safe_psql('postgres', q(INSERT INTO backup_run_data (run, verb, kind, database, state, requested_at)
+	SELECT 1000000 + n, 'backup', 'logical', 'it''s |a=b', 'failed', now() - '100 days'::interval FROM generate_series(1, 20) AS n));
+is(metric('backup_ext_runs_total', $failed), 21, 'old failures');
+$node->restart;
+$node->poll_query_until('postgres', 'SELECT NOT EXISTS (SELECT FROM backup_run WHERE run > 1000000)') or die 'old rows stay';
+is(metric('backup_ext_runs_total', $failed), 21, 'are counted when their rows have gone');
+
 # --- who may, and what else goes wrong --------------------------------------
 
 $node->safe_psql('postgres', 'CREATE ROLE watcher LOGIN IN ROLE pg_monitor; CREATE ROLE nobody_special LOGIN');
