@@ -64,26 +64,50 @@ CREATE VIEW @extschema@.backup_metrics AS
         FROM (VALUES ('ok'), ('warning'), ('critical')) AS k (state)
         UNION ALL
         -- one series for each row of backup_status
-        SELECT m.name, pg_catalog.jsonb_build_object('what', s.what), m.value, m.help, 'gauge'
+        SELECT m.name, pg_catalog.jsonb_build_object('what', s.what, 'subject', s.subject), m.value, m.help, 'gauge'
         FROM status AS s
             CROSS JOIN LATERAL (VALUES
                 ('backup_ext_state',
                  CASE s.state WHEN 'ok' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END::float8,
                  'Verdict: 0 ok, 1 warning, 2 critical'),
+                ('backup_ext_since_timestamp_seconds', pg_catalog.date_part('epoch', s.since),
+                 'Since when it is in this state'),
                 ('backup_ext_last_success_timestamp_seconds', pg_catalog.date_part('epoch', s.last_success_at),
                  'When it last succeeded; 0: never'),
                 ('backup_ext_last_attempt_timestamp_seconds', pg_catalog.date_part('epoch', s.last_attempt_at),
                  'When it was last tried; 0: never'),
                 ('backup_ext_last_failure_timestamp_seconds', pg_catalog.date_part('epoch', s.last_failure_at),
                  'When it last failed; 0: never'),
-                ('backup_ext_verified_timestamp_seconds', pg_catalog.date_part('epoch', s.verified_at),
-                 'When one of its backups was last verified; 0: never'),
-                ('backup_ext_backups', s.backups,
-                 'Number of its backups'),
+                ('backup_ext_target_age_seconds', pg_catalog.date_part('epoch', s.target_age),
+                 'Age at which the last success is late; 0: none is'),
+                ('backup_ext_next_run_timestamp_seconds', pg_catalog.date_part('epoch', s.next_run_at),
+                 'When its schedule wants it next; 0: never'),
+                ('backup_ext_last_size_bytes', s.last_size,
+                 'Size of its newest good backup before compression'),
+                ('backup_ext_usual_size_bytes', s.usual_size,
+                 'The same of the backups before that, their median'),
                 ('backup_ext_plain_size_bytes', s.plain_size,
                  'Size of all its backups before compression'),
                 ('backup_ext_stored_size_bytes', s.stored_size,
                  'Size of all its backups in the repository'),
+                ('backup_ext_backups', s.backups,
+                 'Number of its backups'),
+                ('backup_ext_recovery_from_timestamp_seconds', pg_catalog.date_part('epoch', s.recovery_from),
+                 'Earliest time that can be brought back; 0: none can'),
+                ('backup_ext_recovery_to_timestamp_seconds', pg_catalog.date_part('epoch', s.recovery_to),
+                 'Latest time that can be brought back; 0: none can'),
+                ('backup_ext_verified_timestamp_seconds', pg_catalog.date_part('epoch', s.verified_at),
+                 'When one of its backups was last verified; 0: never'),
+                ('backup_ext_restore_tested_timestamp_seconds', pg_catalog.date_part('epoch', s.restore_tested_at),
+                 'When one of its backups was last restored; 0: never'),
+                ('backup_ext_restore_duration_seconds', pg_catalog.date_part('epoch', s.restore_duration),
+                 'How long that restore took'),
+                ('backup_ext_storage_free_bytes', s.storage_free,
+                 'Free where it is stored, as last seen; 0: not known'),
+                ('backup_ext_storage_total_bytes', s.storage_total,
+                 'Size of that place'),
+                ('backup_ext_storage_full_timestamp_seconds', pg_catalog.date_part('epoch', s.full_at),
+                 'When it will be full if it goes on as before; 0: not in sight'),
                 ('backup_ext_running', s.running::integer,
                  'Is a run of it queued or at work?')) AS m (name, value, help)
         UNION ALL
@@ -141,16 +165,17 @@ CREATE FUNCTION @extschema@.backup_health(
 )
 LANGUAGE SQL STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT h.things > 0 AND h.critical = 0 AND h.warning = 0,
+    SELECT h.protected > 0 AND h.critical = 0 AND h.warning = 0,
         CASE WHEN h.critical > 0 THEN 'critical'
-            WHEN h.warning > 0 OR h.things = 0 THEN 'warning'
+            WHEN h.warning > 0 OR h.protected = 0 THEN 'warning'
             ELSE 'ok' END,
         h.critical, h.warning,
-        CASE WHEN h.things = 0 THEN 'Nothing is protected: there is no backup, and none was tried.'
-            WHEN h.critical + h.warning = 0 THEN concat('All is well (', h.things, ' looked at).')
-            ELSE h.worst END
+        CASE WHEN h.critical + h.warning > 0 THEN h.worst
+            WHEN h.protected = 0 THEN 'Nothing is protected: there is no schedule and no backup.'
+            ELSE concat('All is well (', h.things, ' looked at).') END
     FROM (
             SELECT count(*) AS things,
+                count(*) FILTER (WHERE s.subject IN ('schedule', 'database', 'base backups')) AS protected,
                 count(*) FILTER (WHERE s.state = 'critical') AS critical,
                 count(*) FILTER (WHERE s.state = 'warning') AS warning,
                 -- in one line, whatever names and errors hold

@@ -35,7 +35,7 @@ bk_monitor_table(const BkJson *status)
 	int			width = column_width(rows, "what");
 
 	print_padded("WHAT", width);
-	printf("  %-8s  %-20s  REASON\n", "STATE", "LAST SUCCESS");
+	printf("  %-8s  %-20s  %-20s  REASON\n", "STATE", "LAST SUCCESS", "NEXT RUN");
 	for (size_t i = 0; i < bk_json_length(rows); i++)
 	{
 		const BkJson *row = bk_json_at(rows, i);
@@ -43,7 +43,7 @@ bk_monitor_table(const BkJson *status)
 		print_padded(member(row, "what"), width);
 		printf("  %-8s  ", member(row, "state"));
 		print_time(row, "last_success_at");
-		printf("  ");
+		print_time(row, "next_run_at");
 		bk_words_print(stdout, member(row, "reason"));
 		putchar('\n');
 	}
@@ -148,9 +148,9 @@ print_time(const BkJson *row, const char *key)
 	const char *text = member(row, key);
 
 	if (strlen(text) > 19)
-		printf("%.19sZ", text);
+		printf("%.19sZ  ", text);
 	else
-		printf("%-20s", text[0] == '\0' ? "never" : text);
+		printf("%-20s  ", text[0] == '\0' ? "-" : text);
 }
 
 /* The age of the last success: 'label'=value, in seconds. */

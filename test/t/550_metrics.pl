@@ -33,6 +33,8 @@ sub metric
 # --- nothing yet, then a good backup, then a failure -------------------------
 
 is(metric('backup_ext_runs_total', '{"verb": "backup", "state": "failed"}'), 0, 'a series is there before the first failure');
+is(health(), 'f|warning|0|0|Nothing is protected: there is no schedule and no backup.', 'to have nothing is not well');
+is((status('--nagios'))[0], 1, 'for Nagios neither');
 
 $node->safe_psql('postgres', q(CREATE DATABASE "it's |a=b"));
 my $id = $node->backup_now(q(it's |a=b));
@@ -49,7 +51,7 @@ cmp_ok(metric('backup_ext_wal_archived_total'), '>', 0, 'and WAL');
 
 my ($code, $out, $err) = status();
 is($code, 0, 'a table') or diag($err);
-like($out, qr/^it's \|a=b   +ok +2\S+Z  The last attempt made a good backup\.$/m, 'with a row for each thing');
+like($out, qr/^it's \|a=b   +ok +2\S+Z  - +The last attempt made a good backup\.$/m, 'with a row for each thing');
 like($out, qr/^ok: All is well \(5 looked at\)\.\n\z/m, 'and the worst of them');
 
 ($code, $out) = status('--nagios');
