@@ -111,6 +111,12 @@ CREATE VIEW @extschema@.backup_metrics AS
                 ('backup_ext_running', s.running::integer,
                  'Is a run of it queued or at work?')) AS m (name, value, help)
         UNION ALL
+        -- of one that is switched off, backup_status has no row
+        SELECT 'backup_ext_schedule_obeyed', pg_catalog.jsonb_build_object('schedule', d.name),
+            (d.enabled AND d.system_identifier OPERATOR(pg_catalog.=) c.system_identifier::text)::integer,
+            'Is it switched on, and made for this cluster?', 'gauge'
+        FROM @extschema@.backup_schedule_data AS d, pg_catalog.pg_control_system() AS c
+        UNION ALL
         SELECT m.name, '{}', m.value, m.help, m.type
         FROM wal AS w
             CROSS JOIN LATERAL (VALUES
