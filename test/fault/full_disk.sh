@@ -30,19 +30,22 @@ head -c 6000000 /dev/zero >"$WAL_PLACE/filler"
 mv "$repo" "$repo.away"
 write_on
 seen=
+states=
 turns=0
 while kill -0 "$writer" 2>/dev/null && [ $turns -lt 1200 ]; do
 	turns=$((turns + 1))
 	state=$(sql "SELECT state || ', ' || disk_used_percent / 10 * 10 || ' %: ' || regexp_replace(reason, '[0-9]+ (files|%)', 'N \1', 'g') FROM backup_wal" 2>/dev/null || :)
 	[ -z "$state" ] || [ "$state" = "$seen" ] || echo "   $state"
 	seen=${state:-$seen}
+	case $states in *"${state%%,*}") ;; *) states="$states ${state%%,*}" ;; esac
 	sleep 0.1
 done
 write_off
 grep -q 'PANIC:.*No space left' "$main/log" || fail "no panic"
 case $seen in critical*) ;; *) fail "the last status was: $seen" ;; esac
 wait_for 60 "the end of the server" sh -c "! '$bindir/pg_ctl' -D '$data' status"
-say "the status was critical before the server stopped"
+[ "$states" = " ok warning critical" ] || fail "the states were:$states"
+say "the status was a warning, then critical, before the server stopped"
 kept=$(find "$WAL_PLACE/wal/archive_status" -name '*.ready' | wc -l)
 [ "$kept" -gt 15 ] || fail "only $kept files are kept"
 

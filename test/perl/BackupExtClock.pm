@@ -127,4 +127,40 @@ sub set_clock
 
 sub advance { return $_[0]->set_clock($_[0]->now + $_[1]); }
 
+# Waits until all that is due at this moment is done: the keeper has looked, and
+# neither it nor a run has left anything to do. The clock goes on meanwhile.
+sub settle
+{
+	my ($self) = @_;
+	my $open = q{SELECT count(*) FROM backup_run WHERE state IN ('queued', 'running')};
+
+	while (1)
+	{
+		$self->look;
+		last if $self->safe_psql('postgres', $open) == 0;
+		$self->poll_query_until('postgres', "SELECT ($open) = 0") or die 'a run does not end';
+	}
+	return;
+}
+
+# Has the keeper look, and waits until it has. A look that was under way may not
+# have seen the present time.
+sub look
+{
+	my ($self) = @_;
+	my $log = $self->logfile;
+	my $from = -s $log;
+	my $end = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
+
+	$self->reload;
+	while (Time::HiRes::time() < $end)
+	{
+		my $text = PostgreSQL::Test::Utils::slurp_file($log, $from);
+
+		return if $text =~ /starting background worker process "backup_ext keeper".*keeper has looked; it looks again (?!soon)/s;
+		Time::HiRes::usleep(10_000);
+	}
+	die 'the keeper does not look';
+}
+
 1;
