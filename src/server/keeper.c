@@ -21,8 +21,10 @@
 #include "server/keeper.h"
 #include "server/promotion.h"
 #include "server/prune.h"
+#include "server/ready.h"
 #include "server/settings.h"
 #include "server/state.h"
+#include "server/statement.h"
 #include "server/wake.h"
 
 /*
@@ -39,6 +41,7 @@ static const BkConcern bk_keeper_concerns[] =
 	bk_state_track
 };
 
+static bool bk_keeper_knows_tables(void);
 static bool bk_keeper_look(BkConcern concern, TimestampTz now, TimestampTz *next);
 
 void
@@ -58,7 +61,7 @@ bk_keeper_main(Datum arg)
 
 	/* what is asked for from now on is for another look */
 	asked = bk_wake_asked();
-	if (bk_catalogue_is_installed())
+	if (bk_catalogue_is_installed() && (well = bk_keeper_knows_tables()))
 	{
 		for (i = 0; i < (int) lengthof(bk_keeper_concerns); i++)
 			well = bk_keeper_look(bk_keeper_concerns[i], GetCurrentTimestamp(), &next) && well;
@@ -69,6 +72,20 @@ bk_keeper_main(Datum arg)
 			(errmsg_internal("keeper has looked; it looks again %s",
 							 !well ? "soon, since something failed" :
 							 next == 0 ? "when it is asked to" : timestamptz_to_str(next))));
+}
+
+/* After an upgrade of the package, tables and library can differ for a while. */
+static bool
+bk_keeper_knows_tables(void)
+{
+	MemoryContext caller = bk_statement_begin();
+	BkOutcome	problem;
+	bool		knows = bk_ready_version(&problem);
+
+	bk_statement_commit(caller);
+	if (!knows)
+		bk_outcome_report(&problem, WARNING);
+	return knows;
 }
 
 /* Takes the sooner of what a concern wants next and what others want. */

@@ -23,7 +23,6 @@
 
 static bool bk_ready_preloaded(BkOutcome *problem);
 static bool bk_ready_home(BkOutcome *problem);
-static bool bk_ready_version(BkOutcome *problem);
 static bool bk_ready_primary(BkOutcome *problem);
 static bool bk_ready_repository(BkOutcome *problem);
 static bool bk_ready_launcher(BkOutcome *problem);
@@ -168,7 +167,7 @@ bk_ready_home(BkOutcome *problem)
 	return false;
 }
 
-static bool
+bool
 bk_ready_version(BkOutcome *problem)
 {
 	BkInstallation installation;

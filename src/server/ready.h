@@ -27,6 +27,12 @@ extern void bk_ready_require_replaceable(void);
 /* Raises an error unless the library was preloaded and this is the home database. */
 extern void bk_ready_require_home(void);
 
+/*
+ * Are the extension and the library of the same version? Sets the problem if
+ * not. To be called in a transaction.
+ */
+extern bool bk_ready_version(BkOutcome *problem);
+
 /* Is this backend in the home database? */
 extern bool bk_ready_is_home(void);
 
