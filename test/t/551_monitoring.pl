@@ -96,6 +96,15 @@ $node->safe_psql('postgres', q(INSERT INTO backup_schedule_data (name, schedule,
 		system_identifier, created_at, changed_at, changed_by)
 	SELECT 'nightly', '0 2 * * *', 'UTC', 'base', 'once', '0', 0, false, system_identifier, now(), now(), current_user FROM pg_control_system()));
 
+# promtool knows the older format alone, in which a counter's family has its name.
+my $text = '';
+IPC::Run::run([ 'pg_backup_ext', 'status', '--openmetrics', $node->connect_options ], '>', \$text) or die 'no numbers';
+my %counters = map { $_ => 1 } $text =~ /^# TYPE (\S+) counter$/mg;
+cmp_ok(scalar(keys %counters), '>', 3, 'there are counters');
+like($text, qr/\n# EOF\n\z/, 'the text has an end');
+BackupExt::write_file("$dir/metrics", $text =~ s/^(# (?:TYPE|HELP) )(\S+)/$1 . $2 . ($counters{$2} ? '_total' : '')/gmer);
+run_ok('promtool finds nothing to say about names, units and helps', 'sh', '-c', "promtool check metrics <$dir/metrics");
+
 my ($host, $pg_port) = ($node->host, $node->port);
 my %port = map { $_ => PostgreSQL::Test::Cluster::get_free_port() } qw(prometheus postgres_exporter sql_exporter program);
 
@@ -201,6 +210,14 @@ for my $panel (@{ $dashboard->{panels} })
 	}
 }
 cmp_ok($panels, '>', 10, 'the dashboard has panels');
+my %places;
+for my $panel (@{ $dashboard->{panels} })
+{
+	my ($x, $y, $w, $h) = @{ $panel->{gridPos} }{qw(x y w h)};
+	$places{"$_->[0] $_->[1]"}++ for map { my $column = $_; map { [ $column, $_ ] } $y .. $y + $h - 1 } $x .. $x + $w - 1;
+}
+is_deeply([ grep { $places{$_} > 1 || (split / /)[0] > 23 } keys %places ], [], 'side by side');
+is(scalar(keys %{ { map { $_->{id} => 1 } @{ $dashboard->{panels} } } }), $panels, 'with an id each');
 is($_->{type} eq 'query' ? (ask('label/instance/values', 'match[]' => 'backup_ext_info') // [])->[0] : 1,
 	$_->{type} eq 'query' ? "127.0.0.1:$port{program}" : 1, "variable $_->{name}")
   for @{ $dashboard->{templating}{list} };
