@@ -29,14 +29,25 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 
+made=
+trap 'rm -f $made' EXIT
+trap 'exit 130' INT TERM HUP
+
+# Servers that come with packages are started by the tests only.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	made=$policy
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
+
 # Debian's package starts a cluster of its own when it is first installed. A
 # test has no business there, so that is turned off for this installation.
 setting=/etc/postgresql-common/createcluster.d/backup_ext-setup.conf
 if ! dpkg-query -W -f '${Status}' postgresql-15 2>/dev/null | grep -q ' installed'; then
 	mkdir -p "${setting%/*}"
 	echo "create_main_cluster = false" >"$setting"
-	trap 'rm -f "$setting"' EXIT
-	trap 'exit 130' INT TERM HUP
+	made="$made $setting"
 fi
 
 echo "setup.sh: installing$missing"
