@@ -52,7 +52,54 @@ COMMENT ON COLUMN @extschema@.backup_schedule_data.created_at IS 'when it was ma
 COMMENT ON COLUMN @extschema@.backup_schedule_data.changed_at IS 'when it was last changed';
 COMMENT ON COLUMN @extschema@.backup_schedule_data.changed_by IS 'role that did it';
 
-REVOKE ALL ON @extschema@.backup_schedule_data FROM PUBLIC;
+-- how far each schedule has come; a standby has it, a dump does not
+
+CREATE TABLE @extschema@.backup_schedule_state_data (
+    name text PRIMARY KEY,
+    changed_at timestamptz NOT NULL,
+    problem text,
+    last_slot timestamptz,
+    next_slot timestamptz,
+    next_run_at timestamptz,
+    next_run_local text,
+    slot_at timestamptz,
+    reason text,
+    queued_slot timestamptz,
+    queued_reason text
+);
+COMMENT ON TABLE @extschema@.backup_schedule_state_data IS
+'how far each schedule has come';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.name IS 'name of the schedule';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.changed_at IS 'when the schedule was changed that this belongs to';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.problem IS 'why it cannot be obeyed';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.last_slot IS 'last time that was taken care of';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.next_slot IS 'next time by the schedule';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.next_run_at IS 'the same with its jitter';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.next_run_local IS 'the same by the clocks of its time zone';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.slot_at IS 'time whose work is under way';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.reason IS 'schedule or catch-up: why it was begun';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.queued_slot IS 'time whose work begins when that is done';
+COMMENT ON COLUMN @extschema@.backup_schedule_state_data.queued_reason IS 'the same for that';
+
+CREATE TABLE @extschema@.backup_schedule_work_data (
+    schedule text NOT NULL,
+    position integer NOT NULL,
+    database text,
+    backup_id text,
+    attempt integer NOT NULL,
+    run bigint,
+    not_before timestamptz,
+    PRIMARY KEY (schedule, position)
+);
+COMMENT ON TABLE @extschema@.backup_schedule_work_data IS
+'what is still to be done of the time whose work is under way: one row for each database';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.schedule IS 'name of the schedule';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.position IS 'place in the order of work';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.database IS 'database that it is for';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.backup_id IS 'backup that it is for';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.attempt IS 'number of the attempt that is next or under way, from 1';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.run IS 'run that is under way';
+COMMENT ON COLUMN @extschema@.backup_schedule_work_data.not_before IS 'when it is to be tried again';
 
 CREATE FUNCTION @extschema@.backup_wake_keeper() RETURNS trigger
 LANGUAGE C SET search_path = pg_catalog, pg_temp
@@ -76,6 +123,42 @@ AS 'MODULE_PATHNAME', 'bk_next_run';
 COMMENT ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) IS
 'first time after a given one at which a schedule is due, in a time zone or in that of the session; NULL: none within 50 years';
 
+CREATE FUNCTION @extschema@.backup_schedule(
+    name text,
+    schedule text,
+    kind text DEFAULT 'logical',
+    database text DEFAULT NULL,
+    content text DEFAULT NULL,
+    level text DEFAULT NULL,
+    timezone text DEFAULT NULL,
+    catch_up text DEFAULT 'once',
+    jitter interval DEFAULT '0',
+    max_duration interval DEFAULT NULL,
+    retries integer DEFAULT 3,
+    late_after interval DEFAULT NULL,
+    keep_last integer DEFAULT NULL,
+    keep_within interval DEFAULT NULL,
+    keep_daily integer DEFAULT NULL,
+    keep_weekly integer DEFAULT NULL,
+    keep_monthly integer DEFAULT NULL,
+    keep_yearly integer DEFAULT NULL,
+    enabled boolean DEFAULT true
+) RETURNS timestamptz
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_schedule';
+COMMENT ON FUNCTION @extschema@.backup_schedule(text, text, text, text, text, text, text, text, interval, interval, integer, interval, integer, interval, integer, integer, integer, integer, boolean) IS
+'has something done at the times of a schedule: a logical or base backup, verify, expire or replicate; a schedule of the same name is replaced; returns when it is due next';
+
+CREATE FUNCTION @extschema@.backup_unschedule(name text) RETURNS boolean
+LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'bk_unschedule';
+COMMENT ON FUNCTION @extschema@.backup_unschedule(text) IS
+'takes a schedule away, but no backup; what is under way goes on; false if there is none of that name';
+
+REVOKE ALL ON @extschema@.backup_schedule_data, @extschema@.backup_schedule_state_data,
+    @extschema@.backup_schedule_work_data FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.backup_wake_keeper(),
-    @extschema@.backup_next_run(text, text, timestamptz) FROM PUBLIC;
+    @extschema@.backup_next_run(text, text, timestamptz),
+    @extschema@.backup_schedule(text, text, text, text, text, text, text, text, interval, interval, integer, interval, integer, interval, integer, integer, integer, integer, boolean),
+    @extschema@.backup_unschedule(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.backup_next_run(text, text, timestamptz) TO pg_monitor;

@@ -198,6 +198,21 @@ bk_argument_mark(FunctionCallInfo fcinfo, int number)
 }
 
 char *
+bk_argument_schedule(FunctionCallInfo fcinfo, int number)
+{
+	char	   *name = bk_argument_text(fcinfo, number, "name");
+
+	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN ||
+		bk_argument_has_control(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument \"%s\"", "name"),
+				 errdetail("The name of a schedule has 1 to %d bytes and no control characters.",
+						   NAMEDATALEN - 1)));
+	return name;
+}
+
+char *
 bk_argument_label(FunctionCallInfo fcinfo, int number)
 {
 	char	   *label;

@@ -41,6 +41,9 @@ extern char *bk_argument_new_database(FunctionCallInfo fcinfo, int number);
 /* Returns the name of a mark. */
 extern char *bk_argument_mark(FunctionCallInfo fcinfo, int number);
 
+/* Returns a name for a schedule. */
+extern char *bk_argument_schedule(FunctionCallInfo fcinfo, int number);
+
 /* Returns a label; NULL if there is none. */
 extern char *bk_argument_label(FunctionCallInfo fcinfo, int number);
 

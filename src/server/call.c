@@ -34,7 +34,6 @@ typedef struct BkWatch
 } BkWatch;
 
 static int	bk_call_queue(BkRun *request, bool wait, BkOutcome *problem);
-static int64 bk_call_next_number(void);
 static bool bk_call_watch(BkWatch *watch, BkOutcome *outcome);
 static bool bk_call_is_over(BkWatch *watch);
 static void bk_call_abandon(int code, Datum arg);
@@ -108,7 +107,7 @@ bk_call_queue(BkRun *request, bool wait, BkOutcome *problem)
 }
 
 /* The sequence is new after DROP EXTENSION, while older runs are still here. */
-static int64
+int64
 bk_call_next_number(void)
 {
 	BkInstallation installation;

@@ -24,4 +24,7 @@ extern void bk_call_outcome(BkRun *request, BkOutcome *outcome);
  */
 extern bool bk_call_join(int64 run, TimestampTz until, BkOutcome *outcome);
 
+/* Returns a number for a new run. Needs a transaction. */
+extern int64 bk_call_next_number(void);
+
 #endif							/* BK_SERVER_CALL_H */

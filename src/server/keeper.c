@@ -25,6 +25,7 @@
 #include "server/settings.h"
 #include "server/state.h"
 #include "server/statement.h"
+#include "server/timetable.h"
 #include "server/wake.h"
 
 /*
@@ -37,6 +38,7 @@ typedef TimestampTz (*BkConcern) (TimestampTz now);
 static const BkConcern bk_keeper_concerns[] =
 {
 	bk_promotion_look,
+	bk_timetable_keep,
 	bk_prune_history,
 	bk_state_track
 };

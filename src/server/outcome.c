@@ -104,7 +104,7 @@ bk_outcome_from_error(BkOutcome *outcome, const ErrorData *error)
 bool
 bk_outcome_is_skipped(const BkOutcome *outcome)
 {
-	return strcmp(outcome->sqlstate, "55S01") == 0;
+	return strcmp(outcome->sqlstate, unpack_sql_state(BK_ERRCODE_SKIPPED)) == 0;
 }
 
 void

@@ -8,6 +8,9 @@
 
 #include "utils/elog.h"
 
+/* Nothing was to be done, and that is no failure (PROTOCOL.md). */
+#define BK_ERRCODE_SKIPPED MAKE_SQLSTATE('5', '5', 'S', '0', '1')
+
 typedef struct BkOutcome
 {
 	bool		ok;

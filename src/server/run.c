@@ -8,15 +8,21 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/xact.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "server/catalogue.h"
@@ -24,8 +30,10 @@
 #include "server/event.h"
 #include "server/request.h"
 #include "server/run.h"
+#include "server/schedule.h"
 #include "server/settings.h"
 #include "server/shared.h"
+#include "server/statement.h"
 
 #define BK_LOG_LINES_MAX 1000	/* a program gone mad must not fill the disk */
 
@@ -39,6 +47,8 @@ typedef struct BkWork
 	BkChild		child;
 	BkOutcome	outcome;
 	int			log_lines;		/* that were relayed */
+	instr_time	began;			/* by a clock that does not jump */
+	bool		took_too_long;
 	bool		concluded;		/* the outcome is known, whatever comes */
 	bool		finished;		/* the slot is not ours, yet or any more */
 } BkWork;
@@ -50,11 +60,16 @@ static void bk_work_do(BkWork *work);
 static void bk_work_relay(BkWork *work);
 static void bk_work_forget_missing(BkWork *work);
 static void bk_work_succeed(BkWork *work);
+static void bk_work_adopt_schedules(void);
 static bool bk_work_record(BkWork *work);
 static void bk_work_refresh(BkWork *work);
 static void bk_work_on_event(void *arg, char *line, int length);
 static void bk_work_on_log(void *arg, const char *line);
 static bool bk_work_stop_wanted(void *arg);
+static bool bk_work_takes_too_long(const BkWork *work);
+static void bk_work_limit(BkWork *work);
+static void bk_work_on_limit(void);
+static void bk_work_tell_limit(BkWork *work);
 
 void
 bk_run_main(Datum arg)
@@ -173,6 +188,7 @@ bk_work_do(BkWork *work)
 	}
 
 	/* let the program work */
+	bk_work_limit(work);
 	bk_child_start(&work->child, "agent", request);
 	bk_work_relay(work);
 
@@ -180,6 +196,8 @@ bk_work_do(BkWork *work)
 	bk_work_refresh(work);
 	bk_report_conclude(&work->report, work->child.status, work->run.cancel,
 					   &work->outcome);
+	if (work->took_too_long && !work->outcome.ok)
+		bk_work_tell_limit(work);
 	if (strcmp(work->run.verb, "delete") == 0)
 		bk_work_forget_missing(work);
 	if (work->outcome.ok)
@@ -229,6 +247,8 @@ bk_work_succeed(BkWork *work)
 {
 	ListCell   *cell;
 
+	if (strcmp(work->run.verb, "adopt") == 0)
+		bk_work_adopt_schedules();
 	if (strcmp(work->run.verb, "sync") != 0)
 		return;
 	/* what is known of a repository that was not read to its end stays */
@@ -237,6 +257,16 @@ bk_work_succeed(BkWork *work)
 								   work->run.accept);
 	snprintf(work->outcome.result, sizeof(work->outcome.result), INT64_FORMAT,
 			 bk_catalogue_count_backups());
+}
+
+/* Who takes the repository over goes on with what was scheduled. */
+static void
+bk_work_adopt_schedules(void)
+{
+	MemoryContext caller = bk_statement_begin();
+
+	bk_schedule_adopt();
+	bk_statement_commit(caller);
 }
 
 /* Writes the final row; false if that is left to the recorder. */
@@ -303,5 +333,57 @@ bk_work_stop_wanted(void *arg)
 	BkWork	   *work = arg;
 
 	bk_work_refresh(work);
+	if (!work->run.cancel && bk_work_takes_too_long(work))
+	{
+		work->took_too_long = true;
+		bk_shared_cancel(work->run.run);
+		work->run.cancel = true;
+	}
 	return work->run.cancel;
+}
+
+/* --- the longest duration --- */
+
+/* Lets the worker wake up when the time is over. */
+static void
+bk_work_limit(BkWork *work)
+{
+	int64		limit_ms = work->run.max_duration / 1000;
+
+	INSTR_TIME_SET_CURRENT(work->began);
+	if (limit_ms > 0 && limit_ms < INT_MAX)
+		enable_timeout_after(RegisterTimeout(USER_TIMEOUT, bk_work_on_limit),
+							 limit_ms + 1);
+}
+
+/* A signal handler. */
+static void
+bk_work_on_limit(void)
+{
+	SetLatch(MyLatch);
+}
+
+static bool
+bk_work_takes_too_long(const BkWork *work)
+{
+	instr_time	now;
+
+	if (work->run.max_duration == 0)
+		return false;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, work->began);
+	return (int64) INSTR_TIME_GET_MICROSEC(now) > work->run.max_duration;
+}
+
+static void
+bk_work_tell_limit(BkWork *work)
+{
+	Interval	limit = {0};
+
+	limit.time = work->run.max_duration;
+	bk_outcome_fail(&work->outcome, ERRCODE_QUERY_CANCELED,
+					"run " INT64_FORMAT " exceeded its maximum duration of %s",
+					work->run.run,
+					DatumGetCString(DirectFunctionCall1(interval_out,
+														IntervalPGetDatum(&limit))));
 }

@@ -63,7 +63,7 @@ typedef struct BkRun
 	char		schedule[NAMEDATALEN];	/* that it is for; may be empty */
 	TimestampTz slot_at;		/* when that schedule wanted it; 0: none */
 	int			attempt;		/* from 1 */
-	TimestampTz stop_at;		/* when it has taken too long; 0: never */
+	int64		max_duration;	/* of its work, in microseconds; 0: no limit */
 	TimestampTz requested_at;
 	TimestampTz tried_at;		/* first try to start it; 0: none yet */
 	TimestampTz started_at;		/* 0: not yet, as finished_at */

@@ -41,7 +41,7 @@ CREATE ROLE operator LOGIN;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO operator;
 GRANT EXECUTE ON PROCEDURE backup_wait TO operator;
 GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status, backup_metrics,
-	backup_mark_list, backup_clone_list, backup_wal, backup_wal_range TO operator;
+	backup_mark_list, backup_clone_list, backup_wal, backup_wal_range, backup_job TO operator;
 END
 
 # Call => SQLSTATE for nobody special, for the watcher, and for the operator.
@@ -69,6 +69,9 @@ my @matrix = (
 	[ 'SELECT * FROM backup_run_slots()', $denied, '', '' ],
 	[ q(SELECT backup_next_run('@daily')), $denied, '', '' ],
 	[ 'SELECT backup_wake_keeper()', $denied, $denied, '39P01' ],
+	[ q(SELECT backup_schedule('x', '@yearly')), $denied, $denied, '' ],
+	[ q(SELECT backup_unschedule('x')), $denied, $denied, '' ],
+	[ 'SELECT * FROM backup_job', $denied, '', '' ],
 	[ q(SELECT * FROM backup_schedule_limits('@daily', 'UTC', now(), NULL, NULL)), $denied, '', '' ],
 	[ "SELECT backup_repository_number('x')", $denied, '', '' ],
 	[ 'SELECT backup_repository_count()', $denied, '', '' ],
@@ -86,7 +89,7 @@ my @matrix = (
 	[ 'SELECT * FROM backup_health()', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
-	'backup_wal_range_data', 'backup_schedule_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data')
+	'backup_wal_range_data', 'backup_schedule_data', 'backup_schedule_state_data', 'backup_schedule_work_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
