@@ -80,7 +80,7 @@ COMMENT ON COLUMN @extschema@.backup_status.storage_total IS 'bytes that there a
 COMMENT ON COLUMN @extschema@.backup_status.full_at IS 'when that will be full if it goes on as before';
 COMMENT ON COLUMN @extschema@.backup_status.running IS 'is it queued or running now?';
 
-REVOKE ALL ON @extschema@.backup_attempt, @extschema@.backup_status_schedules, @extschema@.backup_status_databases,
+REVOKE ALL ON @extschema@.backup_attempt, @extschema@.backup_plan, @extschema@.backup_status_schedules, @extschema@.backup_status_databases,
     @extschema@.backup_status_base, @extschema@.backup_status_wal, @extschema@.backup_status_repositories, @extschema@.backup_status_copies,
     @extschema@.backup_status_restores, @extschema@.backup_status_checksums, @extschema@.backup_alarm_state_data, @extschema@.backup_status FROM PUBLIC;
 GRANT SELECT ON @extschema@.backup_status TO pg_monitor;

@@ -1,29 +1,4 @@
--- Parts of backup_status, for nobody but it. A part is a view with the columns
--- of backup_status without "since" and "last_success_age", in its order, for
--- one kind of thing: its facts, and one CASE of verdicts, the worst one first.
-
--- A run that has just ended may not have its row yet, and has its slot then.
-CREATE VIEW @extschema@.backup_attempt AS
-    SELECT r.run, r.verb, r.kind, r.database, r.schedule, r.backup_id, r.state,
-        r.requested_at, r.started_at, r.finished_at, r.message
-    FROM @extschema@.backup_run_data AS r
-    UNION ALL
-    SELECT s.run, s.verb, s.kind, s.database, s.schedule, s.backup_id, s.state,
-        s.requested_at, s.started_at, s.finished_at, s.message
-    FROM @extschema@.backup_run_slots() AS s;
-COMMENT ON VIEW @extschema@.backup_attempt IS
-'runs of the history and of shared memory, some of them in both; read by backup_status, by an index';
-COMMENT ON COLUMN @extschema@.backup_attempt.run IS 'number of the run';
-COMMENT ON COLUMN @extschema@.backup_attempt.verb IS 'what was to be done';
-COMMENT ON COLUMN @extschema@.backup_attempt.kind IS 'kind of backup, for a backup';
-COMMENT ON COLUMN @extschema@.backup_attempt.database IS 'database to back up or to create';
-COMMENT ON COLUMN @extschema@.backup_attempt.schedule IS 'schedule that it is for';
-COMMENT ON COLUMN @extschema@.backup_attempt.backup_id IS 'backup that was made or used';
-COMMENT ON COLUMN @extschema@.backup_attempt.state IS 'queued, running, done, failed, canceled or skipped';
-COMMENT ON COLUMN @extschema@.backup_attempt.requested_at IS 'when it was asked for';
-COMMENT ON COLUMN @extschema@.backup_attempt.started_at IS 'when its worker began';
-COMMENT ON COLUMN @extschema@.backup_attempt.finished_at IS 'when it ended';
-COMMENT ON COLUMN @extschema@.backup_attempt.message IS 'message of its error, for anybody';
+-- parts of backup_status: databases and base backups
 
 CREATE VIEW @extschema@.backup_status_databases AS
     -- all backups count here, whatever they hold
@@ -50,27 +25,37 @@ CREATE VIEW @extschema@.backup_status_databases AS
         SELECT d.datname::text COLLATE pg_catalog."default"
         FROM pg_catalog.pg_database AS d
     ),
+    restored AS MATERIALIZED (
+        SELECT DISTINCT ON (c.database) c.database, r.finished_at AS restore_tested_at,
+            r.finished_at OPERATOR(pg_catalog.-) r.started_at AS restore_duration
+        FROM @extschema@.backup_run_data AS r
+            JOIN @extschema@.backup_catalogue AS c ON c.id OPERATOR(pg_catalog.=) r.backup_id
+        WHERE r.verb IN ('restore', 'clone') AND r.verb OPERATOR(pg_catalog.=) 'restore' AND r.state OPERATOR(pg_catalog.=) 'done'
+            AND c.first AND c.content OPERATOR(pg_catalog.=) 'all'
+        ORDER BY c.database, r.requested_at DESC
+    ),
     open AS MATERIALIZED (
         SELECT r.database
         FROM @extschema@.backup_attempt AS r
         WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.state IN ('queued', 'running')
     )
     SELECT n.database AS what, 'database' AS subject, n.database, v.verdict[1] AS state, v.verdict[2] AS reason,
-        g.finished_at AS last_success_at, g.id AS last_success_id, NULL::interval AS target_age,
+        g.finished_at AS last_success_at, g.id AS last_success_id, p.late_at OPERATOR(pg_catalog.-) g.finished_at AS target_age,
         a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
-        NULL::timestamptz AS next_run_at,
+        p.next_at AS next_run_at,
         g.plain_size AS last_size, u.usual_size,
         t.plain_size, t.stored_size, COALESCE(t.backups, 0) AS backups,
         t.oldest_at AS recovery_from, g.started_at AS recovery_to,
-        t.verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        t.verified_at, q.restore_tested_at, q.restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
         EXISTS (SELECT FROM open AS o WHERE o.database OPERATOR(pg_catalog.=) n.database) AS running
     FROM name AS n
         LEFT JOIN total AS t ON t.database OPERATOR(pg_catalog.=) n.database
+        LEFT JOIN restored AS q ON q.database OPERATOR(pg_catalog.=) n.database
         -- each of these reads the first entries of an index;
         -- the newest good backup: the schema or the data alone is none
         LEFT JOIN LATERAL (
-            SELECT c.id, c.started_at, c.finished_at, c.kind, c.schedule, c.plain_size
+            SELECT c.id, c.started_at, c.finished_at, c.kind, c.schedule, c.plain_size, c.emptied_tables, c.shrunk_tables
             FROM @extschema@.backup_catalogue AS c
             WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database
                 AND c.content OPERATOR(pg_catalog.=) 'all'
@@ -114,6 +99,15 @@ CREATE VIEW @extschema@.backup_status_databases AS
             ORDER BY r.requested_at DESC
             LIMIT 1
         ) AS f ON true
+        -- when the schedules that are for it want the next one, and miss the last one
+        LEFT JOIN LATERAL (
+            SELECT pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
+            FROM @extschema@.backup_plan AS p
+                CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone,
+                    COALESCE(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
+                CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone, pg_catalog.now(), NULL, NULL) AS x
+            WHERE p.kind OPERATOR(pg_catalog.=) 'logical' AND n.database OPERATOR(pg_catalog.~~) p.databases
+        ) AS p ON true
         -- the usual size of such a backup, on this day of the week if it is known
         LEFT JOIN LATERAL (
             SELECT CASE WHEN pg_catalog.count(*) FILTER (WHERE p.same_day) OPERATOR(pg_catalog.>=) 4
@@ -137,14 +131,23 @@ CREATE VIEW @extschema@.backup_status_databases AS
                     THEN ARRAY['critical', pg_catalog.concat('The newest backup ', b.id, ' is bad.')]
                 WHEN g.id IS NULL
                     THEN ARRAY['critical', 'There is no good backup.']
+                WHEN p.late_at OPERATOR(pg_catalog.<) pg_catalog.now() AND g.id IS NOT NULL
+                    THEN ARRAY[CASE WHEN p.too_late_at OPERATOR(pg_catalog.<) pg_catalog.now() THEN 'critical' ELSE 'warning' END,
+                        pg_catalog.concat('The newest good backup is of ', pg_catalog.to_char(g.finished_at, 'YYYY-MM-DD HH24:MI:SSOF'),
+                            ', and there should be another since ', pg_catalog.to_char(p.late_at, 'YYYY-MM-DD HH24:MI:SSOF'), '.')]
                 WHEN e.state OPERATOR(pg_catalog.=) 'failed'
                     THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has failed.')]
                 WHEN e.state OPERATOR(pg_catalog.=) 'canceled'
                     THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has been canceled.')]
                 WHEN pg_catalog.abs(g.plain_size OPERATOR(pg_catalog.-) u.usual_size) OPERATOR(pg_catalog.>) 1048576
-                    AND (g.plain_size OPERATOR(pg_catalog.>) (u.usual_size OPERATOR(pg_catalog.*) 2) OR (g.plain_size OPERATOR(pg_catalog.*) 2) OPERATOR(pg_catalog.<) u.usual_size)
+                    AND (g.plain_size OPERATOR(pg_catalog.>) (u.usual_size OPERATOR(pg_catalog.*) NULLIF(pg_catalog.current_setting('backup_ext.status_size_factor', true)::float8, 0)) OR (g.plain_size OPERATOR(pg_catalog.*) NULLIF(pg_catalog.current_setting('backup_ext.status_size_factor', true)::float8, 0)) OPERATOR(pg_catalog.<) u.usual_size)
                     THEN ARRAY['warning', pg_catalog.concat('The newest backup ', g.id, ' has ',
                         pg_catalog.pg_size_pretty(g.plain_size), ', where ', pg_catalog.pg_size_pretty(u.usual_size), ' are usual.')]
+                WHEN (g.emptied_tables OPERATOR(pg_catalog.+) g.shrunk_tables) OPERATOR(pg_catalog.>) 0
+                    THEN ARRAY['warning', pg_catalog.concat('Since the backup before ', g.id, ', tables that became empty: ', g.emptied_tables,
+                        ', others that lost more than half of their rows: ', g.shrunk_tables, '.')]
+                WHEN COALESCE(t.verified_at, t.oldest_at) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) NULLIF(pg_catalog.current_setting('backup_ext.status_verify_after', true)::interval, '0'))
+                    THEN ARRAY['warning', 'No backup of it was verified for too long.']
                 ELSE ARRAY['ok', 'The last attempt made a good backup.']
             END AS verdict
         ) AS v
@@ -172,27 +175,25 @@ CREATE VIEW @extschema@.backup_status_base AS
         SELECT pg_catalog.max(r.gaps_end) AS gaps_end, pg_catalog.max(r.last_archived_at) AS last_archived_at
         FROM @extschema@.backup_wal_range AS r, own
         WHERE r.repository_number OPERATOR(pg_catalog.=) 1 AND r.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
-    ),
-    attempt AS NOT MATERIALIZED (
-        SELECT r.run, r.state, r.requested_at, r.finished_at, r.message
-        FROM @extschema@.backup_attempt AS r
-        WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base' AND r.state OPERATOR(pg_catalog.<>) 'skipped'
     )
     SELECT 'base backups' AS what, 'base backups' AS subject, NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
-        g.finished_at AS last_success_at, g.id AS last_success_id, NULL::interval AS target_age,
+        g.finished_at AS last_success_at, g.id AS last_success_id, p.late_at OPERATOR(pg_catalog.-) g.finished_at AS target_age,
         a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
-        NULL::timestamptz AS next_run_at,
+        p.next_at AS next_run_at,
         g.plain_size AS last_size, u.usual_size,
         t.plain_size, t.stored_size, t.backups,
         t.recovery_from, l.last_archived_at AS recovery_to,
-        t.verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        t.verified_at, q.finished_at AS restore_tested_at, q.finished_at OPERATOR(pg_catalog.-) q.started_at AS restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
-        EXISTS (SELECT FROM attempt AS o WHERE o.state IN ('queued', 'running')) AS running
+        EXISTS (SELECT FROM @extschema@.backup_attempt AS r
+                WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base'
+                    AND r.state IN ('queued', 'running')) AS running
     FROM (
             SELECT pg_catalog.count(*) AS backups,
                 pg_catalog.sum(c.plain_size)::bigint AS plain_size,
                 pg_catalog.sum(c.stored_size)::bigint AS stored_size,
                 pg_catalog.max(c.verified_at) AS verified_at,
+                pg_catalog.min(c.started_at) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'good') AS oldest_at,
                 pg_catalog.min(c.finished_at) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'good'
                     AND (l.gaps_end IS NULL OR c.start_lsn OPERATOR(pg_catalog.>=) l.gaps_end)) AS recovery_from
             FROM base AS c, log AS l
@@ -222,18 +223,44 @@ CREATE VIEW @extschema@.backup_status_base AS
             LIMIT 1
         ) AS b ON true
         LEFT JOIN LATERAL (
-            SELECT r.requested_at FROM attempt AS r ORDER BY r.requested_at DESC LIMIT 1
+            SELECT r.requested_at
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base' AND r.state OPERATOR(pg_catalog.<>) 'skipped'
+            ORDER BY r.requested_at DESC
+            LIMIT 1
         ) AS a ON true
         LEFT JOIN LATERAL (
-            SELECT r.run, r.state FROM attempt AS r
-            WHERE r.state IN ('done', 'failed', 'canceled')
-            ORDER BY r.requested_at DESC LIMIT 1
+            SELECT r.run, r.state
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base'
+                AND r.state IN ('done', 'failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
         ) AS e ON true
         LEFT JOIN LATERAL (
-            SELECT r.finished_at, r.message FROM attempt AS r
-            WHERE r.state IN ('failed', 'canceled')
-            ORDER BY r.requested_at DESC LIMIT 1
+            SELECT r.finished_at, r.message
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base'
+                AND r.state IN ('failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
         ) AS f ON true
+        -- when the schedules that are for it want the next one, and miss the last one
+        LEFT JOIN LATERAL (
+            SELECT pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
+            FROM @extschema@.backup_plan AS p
+                CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone,
+                    COALESCE(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
+                CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone, pg_catalog.now(), NULL, NULL) AS x
+            WHERE p.kind OPERATOR(pg_catalog.=) 'base'
+        ) AS p ON true
+        LEFT JOIN LATERAL (
+            SELECT r.started_at, r.finished_at
+            FROM @extschema@.backup_attempt AS r
+            WHERE r.verb IN ('restore', 'clone') AND r.verb OPERATOR(pg_catalog.=) 'clone' AND r.state OPERATOR(pg_catalog.=) 'done'
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS q ON true
         LEFT JOIN LATERAL (
             SELECT CASE WHEN pg_catalog.count(*) FILTER (WHERE p.same_day) OPERATOR(pg_catalog.>=) 4
                     THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) FILTER (WHERE p.same_day)
@@ -244,7 +271,7 @@ CREATE VIEW @extschema@.backup_status_base AS
                     FROM base AS c
                     WHERE c.state OPERATOR(pg_catalog.=) 'good' AND NOT c.schedule IS DISTINCT FROM g.schedule
                         AND c.started_at OPERATOR(pg_catalog.<) g.started_at
-                    ORDER BY c.started_at DESC
+                    ORDER BY c.started_at DESC NULLS LAST, c.id DESC
                     LIMIT 35
                 ) AS p
         ) AS u ON true
@@ -257,14 +284,20 @@ CREATE VIEW @extschema@.backup_status_base AS
                 WHEN g.corrupt_pages OPERATOR(pg_catalog.>) 0
                     THEN ARRAY['critical', pg_catalog.concat('The newest base backup ', g.id, ' has ', g.corrupt_pages,
                         ' pages whose checksum is wrong.')]
+                WHEN p.late_at OPERATOR(pg_catalog.<) pg_catalog.now() AND g.id IS NOT NULL
+                    THEN ARRAY[CASE WHEN p.too_late_at OPERATOR(pg_catalog.<) pg_catalog.now() THEN 'critical' ELSE 'warning' END,
+                        pg_catalog.concat('The newest good base backup is of ', pg_catalog.to_char(g.finished_at, 'YYYY-MM-DD HH24:MI:SSOF'),
+                            ', and there should be another since ', pg_catalog.to_char(p.late_at, 'YYYY-MM-DD HH24:MI:SSOF'), '.')]
                 WHEN e.state OPERATOR(pg_catalog.=) 'failed'
                     THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has failed.')]
                 WHEN e.state OPERATOR(pg_catalog.=) 'canceled'
                     THEN ARRAY['warning', pg_catalog.concat('The last attempt, run ', e.run, ', has been canceled.')]
                 WHEN pg_catalog.abs(g.plain_size OPERATOR(pg_catalog.-) u.usual_size) OPERATOR(pg_catalog.>) 1048576
-                    AND (g.plain_size OPERATOR(pg_catalog.>) (u.usual_size OPERATOR(pg_catalog.*) 2) OR (g.plain_size OPERATOR(pg_catalog.*) 2) OPERATOR(pg_catalog.<) u.usual_size)
+                    AND (g.plain_size OPERATOR(pg_catalog.>) (u.usual_size OPERATOR(pg_catalog.*) NULLIF(pg_catalog.current_setting('backup_ext.status_size_factor', true)::float8, 0)) OR (g.plain_size OPERATOR(pg_catalog.*) NULLIF(pg_catalog.current_setting('backup_ext.status_size_factor', true)::float8, 0)) OPERATOR(pg_catalog.<) u.usual_size)
                     THEN ARRAY['warning', pg_catalog.concat('The newest base backup ', g.id, ' has ',
                         pg_catalog.pg_size_pretty(g.plain_size), ', where ', pg_catalog.pg_size_pretty(u.usual_size), ' are usual.')]
+                WHEN COALESCE(t.verified_at, t.oldest_at) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) NULLIF(pg_catalog.current_setting('backup_ext.status_verify_after', true)::interval, '0'))
+                    THEN ARRAY['warning', 'No base backup was verified for too long.']
                 ELSE ARRAY['ok', 'The last attempt made a good base backup.']
             END AS verdict
         ) AS v

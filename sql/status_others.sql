@@ -19,17 +19,11 @@ COMMENT ON VIEW @extschema@.backup_status_wal IS
 
 -- What is not there any more, and was not deleted here, is an alarm.
 CREATE VIEW @extschema@.backup_status_repositories AS
-    WITH held AS MATERIALIZED (
-        SELECT @extschema@.backup_repository_number(c.repository) AS number,
-            pg_catalog.count(*) FILTER (WHERE c.state OPERATOR(pg_catalog.<>) 'missing') AS backups,
-            pg_catalog.sum(c.plain_size) FILTER (WHERE c.state OPERATOR(pg_catalog.<>) 'missing')::bigint AS plain_size,
-            pg_catalog.sum(c.stored_size) FILTER (WHERE c.state OPERATOR(pg_catalog.<>) 'missing')::bigint AS stored_size,
-            pg_catalog.max(c.verified_at) AS verified_at,
-            pg_catalog.max(c.stored_size) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'good' AND c.finished_at OPERATOR(pg_catalog.>) (pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::interval)) AS newest_size,
-            pg_catalog.count(*) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'missing') AS missing,
-            pg_catalog.max(c.id) FILTER (WHERE c.state OPERATOR(pg_catalog.=) 'missing') AS missing_id
-        FROM @extschema@.backup_catalogue_data AS c
-        GROUP BY c.repository
+    WITH missing AS MATERIALIZED (
+        SELECT c.repository_number AS number, pg_catalog.count(*) AS backups, pg_catalog.max(c.id) AS id
+        FROM @extschema@.backup_catalogue AS c
+        WHERE c.state OPERATOR(pg_catalog.=) 'missing'
+        GROUP BY c.repository_number
     ),
     lost AS MATERIALIZED (
         SELECT r.repository_number AS number,
@@ -40,18 +34,18 @@ CREATE VIEW @extschema@.backup_status_repositories AS
         GROUP BY r.repository_number
     )
     SELECT pg_catalog.concat('repository ', n.number) AS what, 'repository' AS subject, NULL::text AS database,
-        v.verdict[1] AS state, v.verdict[2] AS reason,
+        j.verdict[1] AS state, j.verdict[2] AS reason,
         NULL::timestamptz AS last_success_at, NULL::text AS last_success_id, NULL::interval AS target_age,
         NULL::timestamptz AS last_attempt_at, NULL::timestamptz AS last_failure_at, NULL::text AS last_failure,
         NULL::timestamptz AS next_run_at,
         NULL::bigint AS last_size, NULL::bigint AS usual_size,
         h.plain_size, h.stored_size, COALESCE(h.backups, 0) AS backups,
         NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to,
-        h.verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        NULL::timestamptz AS verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
         m.free AS storage_free, m.total AS storage_total, g.full_at,
         false AS running
     FROM pg_catalog.generate_series(1, GREATEST(@extschema@.backup_repository_count(), 1)) AS n (number)
-        LEFT JOIN held AS h ON h.number OPERATOR(pg_catalog.=) n.number
+        LEFT JOIN missing AS v ON v.number OPERATOR(pg_catalog.=) n.number
         LEFT JOIN lost AS l ON l.number OPERATOR(pg_catalog.=) n.number
         LEFT JOIN LATERAL (
             SELECT r.url
@@ -65,6 +59,13 @@ CREATE VIEW @extschema@.backup_status_repositories AS
             ORDER BY s.hour DESC
             LIMIT 1
         ) AS m ON true
+        LEFT JOIN LATERAL (
+            SELECT pg_catalog.count(*) AS backups, pg_catalog.sum(c.plain_size)::bigint AS plain_size,
+                pg_catalog.sum(c.stored_size)::bigint AS stored_size,
+                pg_catalog.max(c.stored_size) FILTER (WHERE c.finished_at OPERATOR(pg_catalog.>) (pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::interval)) AS largest
+            FROM @extschema@.backup_catalogue_data AS c
+            WHERE c.repository OPERATOR(pg_catalog.=) k.url AND c.state OPERATOR(pg_catalog.<>) 'missing'
+        ) AS h ON true
         -- a straight line through what was seen, if that is enough for one
         LEFT JOIN LATERAL (
             SELECT CASE WHEN w.slope OPERATOR(pg_catalog.<) 0 AND (m.free OPERATOR(pg_catalog./) (0.0 OPERATOR(pg_catalog.-) w.slope)) OPERATOR(pg_catalog.<) 315576000
@@ -81,25 +82,25 @@ CREATE VIEW @extschema@.backup_status_repositories AS
             SELECT CASE
                 WHEN @extschema@.backup_repository_count() OPERATOR(pg_catalog.=) 0
                     THEN ARRAY['warning', 'No repository is set: backup_ext.repository is empty.']
-                WHEN h.missing OPERATOR(pg_catalog.>) 0 OR l.losses IS NOT NULL
+                WHEN v.backups OPERATOR(pg_catalog.>) 0 OR l.losses IS NOT NULL
                     THEN ARRAY['critical', pg_catalog.concat_ws(' ',
-                        CASE WHEN h.missing OPERATOR(pg_catalog.=) 1
-                                THEN pg_catalog.concat('Backup ', h.missing_id, ' has vanished from it without being deleted here.')
-                            WHEN h.missing OPERATOR(pg_catalog.>) 1
-                                THEN pg_catalog.concat(h.missing, ' backups have vanished from it without being deleted here, the newest is ', h.missing_id, '.') END,
+                        CASE WHEN v.backups OPERATOR(pg_catalog.=) 1
+                                THEN pg_catalog.concat('Backup ', v.id, ' has vanished from it without being deleted here.')
+                            WHEN v.backups OPERATOR(pg_catalog.>) 1
+                                THEN pg_catalog.concat(v.backups, ' backups have vanished from it without being deleted here, the newest is ', v.id, '.') END,
                         l.losses)]
                 WHEN k.url IS NULL
                     THEN ARRAY['critical', 'It was never reached.']
-                WHEN m.free OPERATOR(pg_catalog.<) h.newest_size
+                WHEN m.free OPERATOR(pg_catalog.<) h.largest
                     THEN ARRAY['critical', pg_catalog.concat('It has room for ', pg_catalog.pg_size_pretty(m.free),
-                        ', and its largest backup of the last week took ', pg_catalog.pg_size_pretty(h.newest_size), '.')]
-                WHEN g.full_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.+) '1 day'::interval)
+                        ', and its largest backup of the last week took ', pg_catalog.pg_size_pretty(h.largest), '.')]
+                WHEN g.full_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.+) pg_catalog.current_setting('backup_ext.status_full_critical', true)::interval)
                     THEN ARRAY['critical', pg_catalog.concat('It will be full at about ', pg_catalog.to_char(g.full_at, 'YYYY-MM-DD HH24:MI'), ' if it goes on filling up as it did.')]
-                WHEN g.full_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.+) '7 days'::interval)
+                WHEN g.full_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.+) pg_catalog.current_setting('backup_ext.status_full_warning', true)::interval)
                     THEN ARRAY['warning', pg_catalog.concat('It will be full at about ', pg_catalog.to_char(g.full_at, 'YYYY-MM-DD HH24:MI'), ' if it goes on filling up as it did.')]
                 ELSE ARRAY['ok', 'Nothing has vanished from it.']
             END AS verdict
-        ) AS v;
+        ) AS j;
 COMMENT ON VIEW @extschema@.backup_status_repositories IS
 'part of backup_status: each repository';
 

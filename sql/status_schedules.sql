@@ -1,23 +1,5 @@
 -- parts of backup_status: schedules
 
-CREATE FUNCTION @extschema@.backup_schedule_limits(
-    schedule text,
-    timezone text,
-    after timestamptz,
-    jitter interval,
-    late_after interval,
-    OUT next_at timestamptz,
-    OUT late_at timestamptz,
-    OUT too_late_at timestamptz
-) RETURNS record
-LANGUAGE C STABLE
-AS 'MODULE_PATHNAME', 'bk_schedule_limits';
-COMMENT ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) IS
-'when a schedule is due after a time, and from when on it is late and too late if nothing has succeeded since; NULL: never';
-
-REVOKE ALL ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) TO pg_monitor;
-
 -- A backup that is there tells more than a run that said it was well.
 CREATE VIEW @extschema@.backup_status_schedules AS
     WITH own AS MATERIALIZED (

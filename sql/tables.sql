@@ -73,6 +73,8 @@ CREATE TABLE @extschema@.backup_catalogue_data (
     encrypted boolean,
     schedule text,
     pinned_until timestamptz,
+    emptied_tables bigint,
+    shrunk_tables bigint,
     deleting boolean NOT NULL DEFAULT false,
     PRIMARY KEY (repository, id)
 );
@@ -80,10 +82,18 @@ CREATE INDEX backup_catalogue_data_newest ON @extschema@.backup_catalogue_data
     (repository, database, started_at DESC NULLS LAST, id DESC);
 CREATE INDEX backup_catalogue_data_schedule ON @extschema@.backup_catalogue_data
     (repository, schedule, started_at DESC NULLS LAST, id DESC) WHERE schedule IS NOT NULL;
+CREATE INDEX backup_catalogue_data_base ON @extschema@.backup_catalogue_data
+    (repository, started_at DESC NULLS LAST, id DESC) WHERE database IS NULL;
+CREATE INDEX backup_catalogue_data_missing ON @extschema@.backup_catalogue_data
+    (repository, id) WHERE state = 'missing';
 COMMENT ON TABLE @extschema@.backup_catalogue_data IS
 'backups as they were last seen in a repository';
 COMMENT ON INDEX @extschema@.backup_catalogue_data_newest IS
 'finds the newest backups of a database';
+COMMENT ON INDEX @extschema@.backup_catalogue_data_base IS
+'finds the newest base backups';
+COMMENT ON INDEX @extschema@.backup_catalogue_data_missing IS
+'finds what has vanished';
 COMMENT ON INDEX @extschema@.backup_catalogue_data_schedule IS
 'finds the newest backups of a schedule';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.repository IS 'URL of the repository';
@@ -113,6 +123,8 @@ COMMENT ON COLUMN @extschema@.backup_catalogue_data.corrupt_pages IS 'pages of a
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.encrypted IS 'does it take a private key to read it?';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.schedule IS 'schedule that it was made for';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.pinned_until IS 'until when retention keeps it in any case';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.emptied_tables IS 'tables that have no rows any more, since the backup before';
+COMMENT ON COLUMN @extschema@.backup_catalogue_data.shrunk_tables IS 'other tables that lost more than half of their rows';
 COMMENT ON COLUMN @extschema@.backup_catalogue_data.deleting IS 'whether a deletion of it has begun since it was last seen';
 
 CREATE TABLE @extschema@.backup_run_data (
@@ -145,8 +157,12 @@ CREATE INDEX backup_run_data_attempt ON @extschema@.backup_run_data
     (database, requested_at DESC) WHERE verb = 'backup';
 CREATE INDEX backup_run_data_schedule ON @extschema@.backup_run_data
     (schedule, requested_at DESC) WHERE schedule IS NOT NULL;
+CREATE INDEX backup_run_data_schedule_failure ON @extschema@.backup_run_data
+    (schedule, requested_at DESC) WHERE schedule IS NOT NULL AND state IN ('failed', 'canceled');
 CREATE INDEX backup_run_data_failure ON @extschema@.backup_run_data
     (database, requested_at DESC) WHERE verb = 'backup' AND state IN ('failed', 'canceled');
+CREATE INDEX backup_run_data_base ON @extschema@.backup_run_data
+    (requested_at DESC) WHERE verb = 'backup' AND database IS NULL;
 CREATE INDEX backup_run_data_restore ON @extschema@.backup_run_data
     (requested_at DESC) WHERE verb IN ('restore', 'clone');
 COMMENT ON TABLE @extschema@.backup_run_data IS
@@ -157,8 +173,12 @@ COMMENT ON INDEX @extschema@.backup_run_data_attempt IS
 'finds the last attempt to back up a database';
 COMMENT ON INDEX @extschema@.backup_run_data_schedule IS
 'finds the last attempts of a schedule';
+COMMENT ON INDEX @extschema@.backup_run_data_schedule_failure IS
+'finds the last of them that failed';
 COMMENT ON INDEX @extschema@.backup_run_data_failure IS
 'finds the last of them that failed';
+COMMENT ON INDEX @extschema@.backup_run_data_base IS
+'finds the last attempts to make a base backup';
 COMMENT ON INDEX @extschema@.backup_run_data_restore IS
 'finds the last restores';
 COMMENT ON COLUMN @extschema@.backup_run_data.run IS 'number of the run';

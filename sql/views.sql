@@ -86,7 +86,7 @@ CREATE VIEW @extschema@.backup_catalogue AS
         d.verified_at, d.verified_level,
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN d.problem END AS problem,
         d.label, d.system_identifier, d.seen_at,
-        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages, d.encrypted, d.schedule,
+        d.timeline, d.start_lsn, d.stop_lsn, d.corrupt_pages, d.encrypted, d.schedule, d.emptied_tables, d.shrunk_tables,
         d.pinned_until
     FROM @extschema@.backup_catalogue_data AS d;
 COMMENT ON VIEW @extschema@.backup_catalogue IS
@@ -119,6 +119,8 @@ COMMENT ON COLUMN @extschema@.backup_catalogue.stop_lsn IS 'how far it must come
 COMMENT ON COLUMN @extschema@.backup_catalogue.corrupt_pages IS 'pages of a base backup whose checksum is wrong';
 COMMENT ON COLUMN @extschema@.backup_catalogue.encrypted IS 'does it take a private key to read it?';
 COMMENT ON COLUMN @extschema@.backup_catalogue.schedule IS 'schedule that it was made for';
+COMMENT ON COLUMN @extschema@.backup_catalogue.emptied_tables IS 'tables with at least 100 rows in the backup before that have none any more; NULL: not compared';
+COMMENT ON COLUMN @extschema@.backup_catalogue.shrunk_tables IS 'other such tables that lost more than half of their rows';
 COMMENT ON COLUMN @extschema@.backup_catalogue.pinned_until IS 'until when retention keeps it in any case; infinity: until it is unpinned';
 
 CREATE FUNCTION @extschema@.backup_list(

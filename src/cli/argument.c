@@ -89,6 +89,7 @@ const BkArgument bk_arguments[] = {
 	{.name = "label", .option = "label", .agent = true, .offset = AT(label),
 		.check = check_label, .commands = "backup",
 	.value_name = "TEXT", .help = "a text to keep with the backup"},
+	{.name = "previous", .agent = true, .offset = AT(previous), .commands = "backup"},
 	{.name = "schedule", .agent = true, .offset = AT(schedule), .check = check_label,
 	.commands = "backup verify expire replicate"},
 	{.name = "slot_at", .agent = true, .offset = AT(slot_at),

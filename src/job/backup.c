@@ -18,6 +18,7 @@
 #include "job/making.h"
 #include "job/recipe.h"
 #include "job/replicate.h"
+#include "job/shrinkage.h"
 #include "job/verbs.h"
 #include "repo/layout.h"
 #include "source/archive.h"
@@ -62,6 +63,7 @@ static bool store_recipe(Backup *b, BkError *err);
 static bool commit(Backup *b, BkError *err);
 static void clean_up(Backup *b, bool ok);
 static BkJson *manifest_json(Backup *b, BkError *err);
+static void put_shrinkage(Backup *b, BkJson *json);
 static BkDumpSpec dump_spec(Backup *b);
 static bool begin_stream(Backup *b, const char *stream, BkError *err);
 static bool end_stream(Backup *b, bool ok, BkError *err);
@@ -325,7 +327,21 @@ manifest_json(Backup *b, BkError *err)
 	bk_json_put_string(json, "stop_lsn", bk_json_string(bk_json_get(stop, "lsn"), NULL));
 	b->identity = NULL;
 	bk_json_free(stop);
+	put_shrinkage(b, json);
 	return json;
+}
+
+/* Without rows there is nothing to compare. */
+static void
+put_shrinkage(Backup *b, BkJson *json)
+{
+	BkShrinkage shrinkage;
+
+	if (b->request->previous == NULL || strcmp(b->request->content, "schema") == 0 ||
+		!bk_shrinkage_find(b->making.repo, b->request->previous, b->archive, b->host, &shrinkage))
+		return;
+	bk_json_put_int(json, "emptied_tables", shrinkage.emptied);
+	bk_json_put_int(json, "shrunk_tables", shrinkage.shrunk);
 }
 
 static BkDumpSpec

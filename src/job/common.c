@@ -311,6 +311,11 @@ bk_common_report_backup(const BkRepository *repo, const BkManifest *manifest,
 		bk_json_put_int(record, "database_oid", manifest->database_oid);
 		bk_json_put_string(record, "content", manifest->content);
 	}
+	if (manifest->emptied_tables >= 0 && manifest->shrunk_tables >= 0)
+	{
+		bk_json_put_int(record, "emptied_tables", manifest->emptied_tables);
+		bk_json_put_int(record, "shrunk_tables", manifest->shrunk_tables);
+	}
 	bk_json_put_string(record, "label", manifest->label);
 	bk_json_put_string(record, "schedule", manifest->schedule);
 	bk_json_put_string(record, "started_at", started);

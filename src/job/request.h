@@ -60,6 +60,7 @@ typedef struct BkRequest
 	int64_t		database_oid;	/* 0: any */
 	const char *content;		/* all, schema, data */
 	const char *label;
+	const char *previous;		/* backup to compare the new one with */
 	const char *until;			/* time up to which it is pinned; NULL: for ever */
 	const char *schedule;		/* that it is done for */
 	const char *slot_at;		/* and when that wanted it */

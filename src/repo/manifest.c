@@ -129,6 +129,8 @@ read_members(BkManifest *manifest, BkError *err)
 		return bk_error(err, BK_STATE_CORRUPT, "the manifest has an invalid id");
 	manifest->label = bk_json_string(bk_json_get(json, "label"), NULL);
 	manifest->schedule = bk_json_string(bk_json_get(json, "schedule"), NULL);
+	manifest->emptied_tables = bk_json_int(bk_json_get(json, "emptied_tables"), -1);
+	manifest->shrunk_tables = bk_json_int(bk_json_get(json, "shrunk_tables"), -1);
 	return true;
 }
 

@@ -41,6 +41,8 @@ typedef struct BkManifest
 	const BkJson *recipients;	/* public keys; NULL: it is not encrypted */
 	const char *system_identifier;
 	int64_t		database_oid;
+	int64_t		emptied_tables; /* since the backup before; -1: not known */
+	int64_t		shrunk_tables;	/* the same */
 	int64_t		server_version; /* as in server_version_num */
 	int64_t		started_at;		/* seconds since 1970 */
 	int64_t		finished_at;

@@ -108,7 +108,8 @@ static const char bk_sql_insert_backup[] =
 " objects bigint, plain_size bigint, stored_size bigint,"
 " verified_at timestamptz, verified_level text, problem text,"
 " timeline bigint, start_lsn pg_lsn, stop_lsn pg_lsn, corrupt_pages bigint,"
-" encrypted boolean, schedule text, pinned_until timestamptz)"
+" encrypted boolean, schedule text, pinned_until timestamptz,"
+" emptied_tables bigint, shrunk_tables bigint)"
 " ON CONFLICT (repository, id) DO NOTHING";
 
 static const char bk_sql_replace_backup[] =

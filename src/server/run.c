@@ -29,6 +29,7 @@
 #include "server/child.h"
 #include "server/event.h"
 #include "server/request.h"
+#include "server/previous.h"
 #include "server/run.h"
 #include "server/schedule.h"
 #include "server/settings.h"
@@ -170,6 +171,8 @@ bk_work_do(BkWork *work)
 	bk_catalogue_find_repository(&work->repository);
 	bk_report_init(&work->report, work->slot, work->run.verb,
 				   work->repository.url);
+
+	bk_previous_add(&work->run);
 
 	/* encodings are looked up in catalogs */
 	StartTransactionCommand();

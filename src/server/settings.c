@@ -59,12 +59,15 @@ static const struct
 
 static void bk_settings_define_places(void);
 static void bk_settings_define_limits(void);
+static void bk_settings_define_status(void);
 static bool bk_settings_check_repository(char **value, void **extra,
 										 GucSource source);
 static bool bk_settings_check_compression(char **value, void **extra,
 										  GucSource source);
 static bool bk_settings_check_conninfo(char **value, void **extra,
 									   GucSource source);
+static bool bk_settings_check_factor(double *value, void **extra,
+									 GucSource source);
 static bool bk_settings_check_path(char **value, void **extra,
 								   GucSource source);
 
@@ -73,6 +76,7 @@ bk_settings_define(void)
 {
 	bk_settings_define_places();
 	bk_settings_define_limits();
+	bk_settings_define_status();
 	MarkGUCPrefixReserved("backup_ext");
 }
 
@@ -185,6 +189,38 @@ bk_settings_define_limits(void)
 }
 
 /*
+ * From where on backup_status warns. Its view reads them by name, so nothing
+ * else here does.
+ */
+static void
+bk_settings_define_status(void)
+{
+	static double size_factor;
+	static int	verify_after;
+	static int	full_warning;
+	static int	full_critical;
+
+	DefineCustomRealVariable("backup_ext.status_size_factor",
+							 "Sets by which factor a backup may be larger or smaller than usual.",
+							 "Zero means by any.",
+							 &size_factor, 2, 0, 1000000,
+							 PGC_SIGHUP, 0, bk_settings_check_factor, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.status_verify_after",
+							"Sets for how long a database may have no verified backup.",
+							"Zero means for ever.",
+							&verify_after, 0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.status_full_warning",
+							"Sets how long before a repository is full there is a warning.",
+							NULL, &full_warning, 7 * 24 * 60, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.status_full_critical",
+							"Sets how long before a repository is full that is critical.",
+							NULL, &full_critical, 24 * 60, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+}
+
+/*
  * Looks at the shape only, since a server must start also when the place of
  * its repository is away.
  */
@@ -252,5 +288,15 @@ bk_settings_check_path(char **value, void **extra, GucSource source)
 	if ((*value)[0] == '\0' || is_absolute_path(*value))
 		return true;
 	GUC_check_errdetail("It is given as an absolute path.");
+	return false;
+}
+
+/* Between zero and one everything would be unusual. */
+static bool
+bk_settings_check_factor(double *value, void **extra, GucSource source)
+{
+	if (*value == 0 || *value > 1)
+		return true;
+	GUC_check_errdetail("It is zero, or more than one.");
 	return false;
 }

@@ -1,0 +1,64 @@
+-- Parts of backup_status, for nobody but it. A part is a view with the columns
+-- of backup_status without "since" and "last_success_age", in its order, for
+-- one kind of thing: its facts, and one CASE of verdicts, the worst one first.
+
+CREATE FUNCTION @extschema@.backup_schedule_limits(
+    schedule text,
+    timezone text,
+    after timestamptz,
+    jitter interval,
+    late_after interval,
+    OUT next_at timestamptz,
+    OUT late_at timestamptz,
+    OUT too_late_at timestamptz
+) RETURNS record
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'bk_schedule_limits';
+COMMENT ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) IS
+'when a schedule is due after a time, and from when on it is late and too late if nothing has succeeded since; NULL: never';
+
+REVOKE ALL ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.backup_schedule_limits(text, text, timestamptz, interval, interval) TO pg_monitor;
+
+-- Schedules that are obeyed here. A pattern of databases is one for LIKE.
+CREATE VIEW @extschema@.backup_plan AS
+    SELECT s.name, s.kind, s.schedule, s.timezone, s.jitter, s.late_after, s.created_at,
+        CASE WHEN s.kind OPERATOR(pg_catalog.<>) 'logical' THEN NULL
+            WHEN s.database IS NULL THEN pg_catalog.current_database()::text
+            ELSE pg_catalog.translate(pg_catalog.regexp_replace(s.database, '([%_\\])', '\\\1', 'g'), '*?', '%_') END AS databases
+    FROM @extschema@.backup_schedule_data AS s
+    WHERE s.enabled AND s.kind IN ('logical', 'base') AND COALESCE(s.content, 'all') OPERATOR(pg_catalog.=) 'all'
+        AND s.system_identifier OPERATOR(pg_catalog.=) (SELECT i.system_identifier::text FROM pg_catalog.pg_control_system() AS i);
+COMMENT ON VIEW @extschema@.backup_plan IS
+'schedules that make whole backups; read by backup_status';
+COMMENT ON COLUMN @extschema@.backup_plan.name IS 'name of the schedule';
+COMMENT ON COLUMN @extschema@.backup_plan.kind IS 'logical or base';
+COMMENT ON COLUMN @extschema@.backup_plan.schedule IS 'times, as cron or as an interval';
+COMMENT ON COLUMN @extschema@.backup_plan.timezone IS 'time zone in which the times are meant';
+COMMENT ON COLUMN @extschema@.backup_plan.jitter IS 'by how much a run may begin later, at random';
+COMMENT ON COLUMN @extschema@.backup_plan.late_after IS 'age of the last success that is too old; NULL: one and a half periods';
+COMMENT ON COLUMN @extschema@.backup_plan.created_at IS 'when it was made';
+COMMENT ON COLUMN @extschema@.backup_plan.databases IS 'pattern of the databases, for LIKE';
+
+-- A run that has just ended may not have its row yet, and has its slot then.
+CREATE VIEW @extschema@.backup_attempt AS
+    SELECT r.run, r.verb, r.kind, r.database, r.schedule, r.backup_id, r.state,
+        r.requested_at, r.started_at, r.finished_at, r.message
+    FROM @extschema@.backup_run_data AS r
+    UNION ALL
+    SELECT s.run, s.verb, s.kind, s.database, s.schedule, s.backup_id, s.state,
+        s.requested_at, s.started_at, s.finished_at, s.message
+    FROM @extschema@.backup_run_slots() AS s;
+COMMENT ON VIEW @extschema@.backup_attempt IS
+'runs of the history and of shared memory, some of them in both; read by backup_status, by an index';
+COMMENT ON COLUMN @extschema@.backup_attempt.run IS 'number of the run';
+COMMENT ON COLUMN @extschema@.backup_attempt.verb IS 'what was to be done';
+COMMENT ON COLUMN @extschema@.backup_attempt.kind IS 'kind of backup, for a backup';
+COMMENT ON COLUMN @extschema@.backup_attempt.database IS 'database to back up or to create';
+COMMENT ON COLUMN @extschema@.backup_attempt.schedule IS 'schedule that it is for';
+COMMENT ON COLUMN @extschema@.backup_attempt.backup_id IS 'backup that was made or used';
+COMMENT ON COLUMN @extschema@.backup_attempt.state IS 'queued, running, done, failed, canceled or skipped';
+COMMENT ON COLUMN @extschema@.backup_attempt.requested_at IS 'when it was asked for';
+COMMENT ON COLUMN @extschema@.backup_attempt.started_at IS 'when its worker began';
+COMMENT ON COLUMN @extschema@.backup_attempt.finished_at IS 'when it ended';
+COMMENT ON COLUMN @extschema@.backup_attempt.message IS 'message of its error, for anybody';
