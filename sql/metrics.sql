@@ -112,10 +112,16 @@ CREATE VIEW @extschema@.backup_metrics AS
                  'Is a run of it queued or at work?')) AS m (name, value, help)
         UNION ALL
         -- of one that is switched off, backup_status has no row
-        SELECT 'backup_ext_schedule_obeyed', pg_catalog.jsonb_build_object('schedule', d.name),
-            (d.enabled AND d.system_identifier OPERATOR(pg_catalog.=) c.system_identifier::text)::integer,
-            'Is it switched on, and made for this cluster?', 'gauge'
-        FROM @extschema@.backup_schedule_data AS d, pg_catalog.pg_control_system() AS c
+        SELECT m.name, pg_catalog.jsonb_build_object('schedule', j.name), m.value, m.help, 'gauge'
+        FROM @extschema@.backup_job AS j
+            CROSS JOIN LATERAL (VALUES
+                ('backup_ext_schedule_obeyed', (j.enabled AND j.inert IS NULL)::integer::float8,
+                 'Is it switched on, and obeyed here?'),
+                ('backup_ext_schedule_next_run_timestamp_seconds',
+                 CASE WHEN j.inert IS NULL THEN pg_catalog.date_part('epoch', j.next_run_at) END,
+                 'When it is due; past: nobody has begun it. 0: never'),
+                ('backup_ext_schedule_failures', j.failures,
+                 'Runs of it that failed since the last one that did not')) AS m (name, value, help)
         UNION ALL
         SELECT m.name, '{}', m.value, m.help, m.type
         FROM wal AS w

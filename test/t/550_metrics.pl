@@ -81,6 +81,19 @@ is(metric('backup_ext_last_success_timestamp_seconds', $what), 0, 'a success tha
 is((status('--nagios'))[0], 2, 'Nagios: CRITICAL');
 is((status())[0], 0, 'the table itself is no failure');
 
+# --- schedules, and what has been pruned -------------------------------------
+
+my $leap = '{"schedule": "leap days"}';
+$node->safe_psql('postgres', q(SELECT backup_schedule('leap days', '0 2 29 2 *', kind => 'base', timezone => 'UTC')));
+$node->poll_query_until('postgres', q(SELECT next_run_at IS NOT NULL FROM backup_job)) or die 'the schedule has no time';
+is(metric('backup_ext_schedule_obeyed', $leap), 1, 'a schedule');
+is(metric('backup_ext_schedule_next_run_timestamp_seconds', $leap) % 86400, 7200, 'is due at its time');
+is(metric('backup_ext_schedule_failures', $leap), 0, 'and has not failed');
+is(metric('backup_ext_next_run_timestamp_seconds', '{"what": "schedule leap days"}') % 86400, 7200, 'as the status has it');
+$node->safe_psql('postgres', q(SELECT backup_schedule('leap days', '0 2 29 2 *', kind => 'base', enabled => false)));
+is(metric('backup_ext_schedule_obeyed', $leap), 0, 'it is switched off');
+is(metric('backup_ext_schedule_next_run_timestamp_seconds', $leap), 0, 'and never due');
+
 # What leaves the history is counted all the same.
 my $failed = '{"verb": "backup", "state": "failed"}';
 $node->safe_psql('postgres', q(INSERT INTO backup_run_data (run, verb, kind, database, state, requested_at)

@@ -91,10 +91,7 @@ $node->begin;
 $node->safe_psql('postgres', qq(CREATE ROLE monitor LOGIN IN ROLE pg_monitor; CREATE DATABASE "a ""quoted\\ \nname"));
 $node->backup_now(qq(a "quoted\\ \nname));
 $node->safe_psql('postgres', q(SELECT backup_now(kind => 'base')));
-# A schedule that is switched off: no run of it comes between the readers.
-$node->safe_psql('postgres', q(INSERT INTO backup_schedule_data (name, schedule, timezone, kind, catch_up, jitter, retries, enabled,
-		system_identifier, created_at, changed_at, changed_by)
-	SELECT 'nightly', '0 2 * * *', 'UTC', 'base', 'once', '0', 0, false, system_identifier, now(), now(), current_user FROM pg_control_system()));
+$node->safe_psql('postgres', q(SELECT backup_schedule('leap days', '0 2 29 2 *', kind => 'base')));
 
 # promtool knows the older format alone, in which a counter's family has its name.
 my $text = '';
