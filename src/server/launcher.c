@@ -74,6 +74,8 @@ static long bk_launcher_timeout(BkLauncher *launcher);
 static long bk_launcher_keeper_timeout(BkLauncher *launcher);
 static bool bk_launcher_is_busy(BkLauncher *launcher);
 static long bk_launcher_until(TimestampTz time);
+static void bk_launcher_start_helper(const char *name, const char *function,
+									 BackgroundWorkerHandle **handle);
 static bool bk_launcher_start_worker(const char *name, const char *function,
 									 int slot, int64 run,
 									 BackgroundWorkerHandle **handle);
@@ -294,7 +296,7 @@ bk_launcher_keep_recorder(BkLauncher *launcher)
 	launcher->recorder_only_sweeps = only_sweeps;
 	if (now < launcher->recorder_not_before)
 		return;
-	bk_launcher_start_worker("backup_ext recorder", "bk_recorder_main", 0, 0,
+	bk_launcher_start_helper("backup_ext recorder", "bk_recorder_main",
 							 &launcher->recorder);
 	launcher->recorder_not_before =
 		TimestampTzPlusMilliseconds(now, launcher->recorder_pause_ms);
@@ -328,8 +330,7 @@ bk_launcher_keep_keeper(BkLauncher *launcher)
 	if (!bk_wake_is_due(now) || !bk_shared_is_swept() ||
 		now < launcher->keeper_not_before)
 		return;
-	bk_launcher_start_worker("backup_ext keeper", "bk_keeper_main", 0, 0,
-							 &launcher->keeper);
+	bk_launcher_start_helper("backup_ext keeper", "bk_keeper_main", &launcher->keeper);
 	launcher->keeper_not_before =
 		TimestampTzPlusMilliseconds(now, launcher->keeper_pause_ms);
 	launcher->keeper_pause_ms = Min(launcher->keeper_pause_ms * 2,
@@ -399,6 +400,18 @@ static long
 bk_launcher_until(TimestampTz time)
 {
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), time);
+}
+
+/* Nobody waits for one of these: where there is no place, the log must say so. */
+static void
+bk_launcher_start_helper(const char *name, const char *function,
+						 BackgroundWorkerHandle **handle)
+{
+	if (!bk_launcher_start_worker(name, function, 0, 0, handle))
+		ereport(LOG,
+				(errmsg("no background worker is free for %s", name),
+				 errdetail("All %d places of \"max_worker_processes\" are taken.",
+						   max_worker_processes)));
 }
 
 static bool

@@ -75,6 +75,15 @@ sub start
 	return $self->SUPER::start(%params);
 }
 
+sub restart
+{
+	my ($self) = @_;
+
+	local $ENV{LD_PRELOAD} = $SHIM;
+	local $ENV{BK_CLOCK} = $self->{clock};
+	return $self->SUPER::restart;
+}
+
 # Runs the program under the server's clock.
 sub program
 {
