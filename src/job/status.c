@@ -39,7 +39,8 @@ bool
 bk_job_status(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	Limit		limit = {.host = host, .until = bk_clock_monotonic_ms() + request->timeout};
-	BkHost		limited = *host;
+	/* A connection asks its host whether to stop, and for nothing else. */
+	BkHost		limited = {.ctx = &limit, .stop = is_over};
 	BkPgTarget	target;
 	BkPg	   *pg;
 	bool		ok;
@@ -47,8 +48,6 @@ bk_job_status(const BkRequest *request, const BkHost *host, BkError *err)
 	if (request->openmetrics && request->nagios)
 		return bk_error(err, BK_STATE_BAD_ARGUMENT,
 						"arguments \"openmetrics\" and \"nagios\" exclude each other");
-	limited.ctx = &limit;
-	limited.stop = is_over;
 	target = bk_common_target(request, &limited, bk_common_maintenance_database(request));
 	pg = bk_pg_connect(&target, err);
 	ok = pg != NULL && ask(pg, request, host, err);
