@@ -22,7 +22,7 @@ static const char bk_sql_lock[] =
 " (pg_catalog.date_part('epoch', d.jitter) * 1000000)::bigint,"
 " (pg_catalog.date_part('epoch', d.max_duration) * 1000000)::bigint,"
 " d.retries, d.enabled AND d.system_identifier = $2, d.changed_at, d.changed_by"
-" FROM %s.backup_schedule_data AS d WHERE d.name = $1 FOR UPDATE";
+" FROM %s.backup_schedule_data AS d WHERE d.name = $1 FOR UPDATE SKIP LOCKED";
 
 static const char bk_sql_state[] =
 "SELECT s.changed_at, s.problem, s.last_slot, s.next_slot, s.next_run_at,"

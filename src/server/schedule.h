@@ -57,7 +57,10 @@ typedef struct BkSchedule
 /* Returns the names of all schedules. */
 extern List *bk_schedule_names(void);
 
-/* Reads a schedule and locks it until the end of the transaction; NULL: none. */
+/*
+ * Reads a schedule and locks it until the end of the transaction. NULL: there is
+ * none, or somebody else is changing it.
+ */
 extern BkSchedule *bk_schedule_lock(const char *name);
 
 /* Writes how far a schedule has come, without its parts. */

@@ -18,7 +18,7 @@
 #include "server/statement.h"
 #include "server/timetable.h"
 
-#define BK_TIMETABLE_RETRY USECS_PER_MINUTE /* after a failure of our own */
+#define BK_TIMETABLE_RETRY USECS_PER_MINUTE /* when a schedule could not be looked at */
 #define BK_TIMETABLE_FULL (10 * USECS_PER_SEC)	/* when no more runs can be queued */
 
 static List *bk_timetable_names(void);
@@ -90,7 +90,7 @@ static TimestampTz
 bk_timetable_keep_one(const char *name, TimestampTz now)
 {
 	BkTask		task = {0};
-	TimestampTz next = 0;
+	TimestampTz next = now + BK_TIMETABLE_RETRY;
 	BkSchedule *schedule;
 	ListCell   *cell;
 
