@@ -17,6 +17,8 @@
 #define LABEL_MAX	200			/* characters, as in src/server/arguments.c */
 #define LIFECYCLE_DAYS_MAX	36500
 #define DAY_MS		(24 * 60 * 60 * 1000)
+#define KEEP_MAX	1000000
+#define AGE_MAX		((int64_t) 100 * 366 * DAY_MS)
 
 #define AT(member)	offsetof(BkRequest, member)
 
@@ -39,10 +41,10 @@ static bool check_required(const char *name, const char *value, BkError *err);
 const BkArgument bk_arguments[] = {
 	{.name = "repository", .option = "repo", .setting = "backup_ext.repository",
 		.agent = true, .offset = AT(repository), .commands = "*",
-		.needed = "init adopt register mark backup list info verify restore clone cat delete pin unpin replicate s3-lifecycle archive-push archive-get wal",
+		.needed = "init adopt register mark backup list info verify restore clone cat delete expire unexpire pin unpin replicate s3-lifecycle archive-push archive-get wal",
 	.value_name = "URL", .help = "repository, such as file:///backup/main"},
 	{.name = "repository_id", .agent = true, .offset = AT(repository_id),
-	.commands = "adopt register mark backup list verify restore clone delete pin unpin replicate s3-lifecycle check archive-agent clone-drop"},
+	.commands = "adopt register mark backup list verify restore clone delete expire unexpire pin unpin replicate s3-lifecycle check archive-agent clone-drop"},
 	{.name = "credentials_file", .option = "credentials-file", .setting = "backup_ext.credentials_file",
 		.agent = true, .offset = AT(credentials_file), .commands = "*",
 	.value_name = "FILE", .help = "credentials of the store (those of the environment)"},
@@ -124,7 +126,7 @@ const BkArgument bk_arguments[] = {
 		.commands = "backup",
 	.value_name = "TIME", .help = "of a base backup: longest wait for its WAL in the repository (60s)"},
 	{.name = "id", .option = "id", .agent = true, .offset = AT(id),
-		.commands = "info verify restore clone cat delete pin unpin replicate", .needed = "info verify cat delete pin unpin",
+		.commands = "info verify restore clone cat delete unexpire pin unpin replicate", .needed = "info verify cat delete unexpire pin unpin",
 	.value_name = "ID", .help = "the backup; may be given without --id"},
 	{.name = "name", .option = "name", .agent = true, .offset = AT(name),
 		.commands = "mark", .needed = "mark",
@@ -136,6 +138,37 @@ const BkArgument bk_arguments[] = {
 	{.name = "target", .option = "to", .agent = true, .offset = AT(target),
 		.commands = "restore replicate notify", .needed = "restore", .instead = "globals",
 	.value_name = "WHERE", .help = "database to create, data directory of a base backup, repository to copy to, URL or program of a channel"},
+	{.name = "keep_last", .option = "keep-last", .setting = "backup_ext.keep_last", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(keep_last), .max = KEEP_MAX, .commands = "expire",
+	.value_name = "N", .help = "keep so many of the newest backups"},
+	{.name = "keep_within", .option = "keep-within", .setting = "backup_ext.keep_within", .agent = true,
+		.type = BK_ARGUMENT_TIME, .offset = AT(keep_within), .max = AGE_MAX, .commands = "expire",
+	.value_name = "TIME", .help = "keep backups up to this age, 30d, and one that is older"},
+	{.name = "keep_daily", .option = "keep-daily", .setting = "backup_ext.keep_daily", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(keep_daily), .max = KEEP_MAX, .commands = "expire",
+	.value_name = "N", .help = "keep the newest backup of so many days"},
+	{.name = "keep_weekly", .option = "keep-weekly", .setting = "backup_ext.keep_weekly", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(keep_weekly), .max = KEEP_MAX, .commands = "expire",
+	.value_name = "N", .help = "keep the newest backup of so many weeks"},
+	{.name = "keep_monthly", .option = "keep-monthly", .setting = "backup_ext.keep_monthly", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(keep_monthly), .max = KEEP_MAX, .commands = "expire",
+	.value_name = "N", .help = "keep the newest backup of so many months"},
+	{.name = "keep_yearly", .option = "keep-yearly", .setting = "backup_ext.keep_yearly", .agent = true, .type = BK_ARGUMENT_INT,
+		.offset = AT(keep_yearly), .max = KEEP_MAX, .commands = "expire",
+	.value_name = "N", .help = "keep the newest backup of so many years"},
+	{.name = "timezone", .option = "timezone", .setting = "TimeZone", .agent = true,
+		.offset = AT(timezone), .commands = "expire",
+	.value_name = "NAME", .help = "time zone of days, weeks, months and years (UTC)"},
+	{.name = "policies", .agent = true, .offset = AT(policies), .commands = "expire"},
+	{.name = "recovery_window", .option = "recovery-window", .setting = "backup_ext.recovery_window", .agent = true,
+		.type = BK_ARGUMENT_TIME, .offset = AT(recovery_window), .min = -1, .max = AGE_MAX, .commands = "expire",
+	.value_name = "TIME", .help = "keep WAL to recover to any time up to this age (as old as the oldest base backup)"},
+	{.name = "minimum_good", .option = "minimum-good", .setting = "backup_ext.minimum_good", .agent = true,
+		.type = BK_ARGUMENT_INT, .offset = AT(minimum_good), .min = 1, .max = KEEP_MAX, .commands = "expire",
+	.value_name = "N", .help = "keep so many good backups of each database in any case (1)"},
+	{.name = "expire_grace", .option = "grace", .setting = "backup_ext.expire_grace", .agent = true,
+		.type = BK_ARGUMENT_TIME, .offset = AT(expire_grace), .max = AGE_MAX, .commands = "expire",
+	.value_name = "TIME", .help = "delete what has expired so much later (24h)"},
 	{.name = "transition_days", .option = "transition-days", .agent = true, .type = BK_ARGUMENT_INT,
 		.offset = AT(transition_days), .min = 1, .max = LIFECYCLE_DAYS_MAX, .commands = "s3-lifecycle",
 	.value_name = "N", .help = "move objects to another class after so many days"},
@@ -198,9 +231,9 @@ const BkArgument bk_arguments[] = {
 	{.name = "clone", .option = "clone", .type = BK_ARGUMENT_BOOL, .offset = AT(clone),
 		.commands = "restore",
 	.help = "cut the restored server off from everything outside"},
-	{.name = "dry_run", .option = "dry-run", .type = BK_ARGUMENT_BOOL, .offset = AT(dry_run),
-		.commands = "restore",
-	.help = "check all and show what would be restored"},
+	{.name = "dry_run", .option = "dry-run", .agent = true, .type = BK_ARGUMENT_BOOL, .offset = AT(dry_run),
+		.commands = "restore expire",
+	.help = "check all and show what would be done"},
 	{.name = "directory", .option = "directory", .agent = true, .offset = AT(directory),
 		.commands = "clone clone-drop", .needed = "clone clone-drop",
 	.value_name = "DIR", .help = "data directory of the clone; may be given without --directory"},
@@ -355,6 +388,8 @@ bk_argument_set_text(const BkArgument *argument, BkRequest *request,
 
 	if (argument->type == BK_ARGUMENT_STRING || argument->type == BK_ARGUMENT_LIST)
 		return bk_argument_set_string(argument, request, text, err);
+	if (argument->min == -1 && strcmp(text, "-1") == 0)
+		return bk_argument_set_int(argument, request, -1, err);
 	if (argument->type == BK_ARGUMENT_TIME ? bk_argument_parse_time(text, &number)
 		: argument->type == BK_ARGUMENT_RATE ? parse_rate(text, &number)
 		: parse_number(text, &number))

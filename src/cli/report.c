@@ -37,6 +37,7 @@ static void print_restored(const BkJson *body);
 static void print_manifest(const BkJson *body);
 static void print_keys(const BkJson *body);
 static void print_wal(const char *kind, const BkJson *body);
+static void print_decision(const BkJson *body);
 static void print_replicated(const BkJson *body);
 static void print_line(FILE *to, const char *what, const char *text,
 					   const char *end);
@@ -127,6 +128,8 @@ report_record(void *ctx, const char *kind, const BkJson *body)
 		bk_monitor_table(body);
 	else if (strcmp(kind, "metrics") == 0)
 		bk_monitor_openmetrics(body);
+	else if (strcmp(kind, "decision") == 0)
+		print_decision(body);
 	else if (strcmp(kind, "replicated") == 0)
 		print_replicated(body);
 	else if (strcmp(kind, "dropped") == 0)
@@ -253,6 +256,19 @@ print_restored(const BkJson *body)
 	if (bk_json_get(body, "kept_as") != NULL)
 		print_line(stdout, "the database that was there is now \"",
 				   member(body, "kept_as"), "\"\n");
+}
+
+/* The action, and of which backup; WAL has no id. */
+static void
+print_decision(const BkJson *body)
+{
+	const char *id = member(body, "id");
+	char		action[LIST_FIELD];
+
+	copy_field(action, body, "action");
+	printf("%-7s", action);
+	print_line(stdout, " ", id[0] == '\0' ? "WAL" : id, ": ");
+	print_line(stdout, "", member(body, "reason"), "\n");
 }
 
 static void

@@ -26,6 +26,7 @@ bool
 bk_making_begin(BkMaking *making, const BkJson *position, const char *name,
 				BkError *err)
 {
+	BkIntentStart start = {0};
 	BkAsker		asker;
 
 	making->objects = bk_json_array();
@@ -37,8 +38,14 @@ bk_making_begin(BkMaking *making, const BkJson *position, const char *name,
 		!bk_intent_clean(making->repo, making->host, err) ||
 		!bk_label_make(making->started_at, name, making->id, err))
 		return false;
-	making->intent = bk_intent_begin(making->repo, making->id,
-									 BK_INTENT_CREATES, err);
+	/* A base backup begins with a checkpoint, which is behind this position. */
+	if (strcmp(making->kind, "base") == 0)
+	{
+		start.timeline = (uint32_t) bk_json_int(bk_json_get(position, "timeline"), 0);
+		if (!bk_lsn_parse(bk_json_string(bk_json_get(position, "lsn"), ""), &start.lsn))
+			start.timeline = 0;
+	}
+	making->intent = bk_intent_create(making->repo, making->id, &start, err);
 	return making->intent != NULL;
 }
 

@@ -1,16 +1,29 @@
 /*
  * pin.c
- *	  Keep a backup from retention, or let it go on.
+ *	  Keep a backup from retention, let it go on, or bring back what it took.
  */
 #include "core/clock.h"
-#include "job/common.h"
+#include "job/expiry.h"
 #include "job/verbs.h"
+#include "repo/tombstone.h"
+
+/* What is done in one repository. */
+typedef struct Pin
+{
+	const BkRequest *request;
+	const BkHost *host;
+	int64_t		until;			/* 0: it is pinned no longer */
+} Pin;
+
+/* A run on the backup is announced around it. */
+typedef bool (*Step) (const Pin *pin, BkRepository *repo, BkError *err);
 
 static bool read_until(const char *text, int64_t *until, BkError *err);
-static bool pin_everywhere(const BkRequest *request, const BkHost *host,
-						   int64_t until, BkError *err);
-static bool pin_there(const BkRequest *request, const BkHost *host,
-					  int64_t until, BkError *err);
+static bool everywhere(const BkRequest *request, const BkHost *host,
+					   int64_t until, Step step, BkError *err);
+static bool pin_there(const Pin *pin, BkRepository *repo, BkError *err);
+static bool bring_back(const Pin *pin, BkRepository *repo, BkError *err);
+static bool there(const Pin *pin, Step step, BkError *err);
 
 bool
 bk_job_pin(const BkRequest *request, const BkHost *host, BkError *err)
@@ -18,13 +31,20 @@ bk_job_pin(const BkRequest *request, const BkHost *host, BkError *err)
 	int64_t		until;
 
 	return read_until(request->until, &until, err) &&
-		pin_everywhere(request, host, until, err);
+		everywhere(request, host, until, pin_there, err);
 }
 
 bool
 bk_job_unpin(const BkRequest *request, const BkHost *host, BkError *err)
 {
-	return pin_everywhere(request, host, 0, err);
+	return everywhere(request, host, 0, pin_there, err);
+}
+
+/* It is pinned as well: else the next run would take it off the list again. */
+bool
+bk_job_unexpire(const BkRequest *request, const BkHost *host, BkError *err)
+{
+	return everywhere(request, host, BK_NOTE_FOREVER, bring_back, err);
 }
 
 static bool
@@ -47,8 +67,8 @@ read_until(const char *text, int64_t *until, BkError *err)
  * the others are done: there it is not pinned.
  */
 static bool
-pin_everywhere(const BkRequest *request, const BkHost *host, int64_t until,
-			   BkError *err)
+everywhere(const BkRequest *request, const BkHost *host, int64_t until,
+		   Step step, BkError *err)
 {
 	BkError		problem;
 	size_t		done = 0;
@@ -62,8 +82,9 @@ pin_everywhere(const BkRequest *request, const BkHost *host, int64_t until,
 	for (size_t i = 0; i < urls.count; i++)
 	{
 		BkRequest	one = bk_common_at(request, &urls, i);
+		Pin			pin = {.request = &one, .host = host, .until = until};
 
-		if (pin_there(&one, host, until, &problem))
+		if (there(&pin, step, &problem))
 			done++;
 		else if (bk_error_is(&problem, BK_STATE_NO_OBJECT))
 			absent++;
@@ -83,25 +104,53 @@ pin_everywhere(const BkRequest *request, const BkHost *host, int64_t until,
  * sees ours, or we see him.
  */
 static bool
-pin_there(const BkRequest *request, const BkHost *host, int64_t until,
-		  BkError *err)
+there(const Pin *pin, Step step, BkError *err)
 {
-	BkRepository *repo = bk_common_open(request, host, err);
+	const BkRequest *request = pin->request;
+	BkRepository *repo = bk_common_open(request, pin->host, err);
 	BkIntent   *intent = NULL;
-	BkManifest *manifest = NULL;
-	BkVerdict	verdict;
 	bool		ok;
 
 	ok = repo != NULL &&
 		bk_common_may_write(request, repo, err) &&
+		bk_repository_require_keys(repo, err) &&
 		(intent = bk_intent_begin(repo, request->id, BK_INTENT_NEEDS, err)) != NULL &&
-		(manifest = bk_repository_manifest(repo, request->id, err)) != NULL &&
-		bk_note_pin(repo, request->id, until, err) &&
-		bk_note_read(repo, request->id, &verdict, err);
-	if (ok)
-		bk_common_report_backup(repo, manifest, &verdict, host);
+		step(pin, repo, err);
 	bk_intent_end(intent);
-	bk_manifest_free(manifest);
 	bk_repository_close(repo);
+	return ok;
+}
+
+static bool
+pin_there(const Pin *pin, BkRepository *repo, BkError *err)
+{
+	BkManifest *manifest = bk_repository_manifest(repo, pin->request->id, err);
+	BkVerdict	verdict;
+	bool		ok;
+
+	ok = manifest != NULL &&
+		bk_note_pin(repo, manifest->id, pin->until, err) &&
+		bk_note_read(repo, manifest->id, &verdict, err);
+	if (ok)
+		bk_common_report_backup(repo, manifest, &verdict, pin->host);
+	bk_manifest_free(manifest);
+	return ok;
+}
+
+/* Whoever died in the middle of it has pinned what is still off the list. */
+static bool
+bring_back(const Pin *pin, BkRepository *repo, BkError *err)
+{
+	BkManifest *manifest = bk_tombstone_manifest(repo, pin->request->id, err);
+	BkVerdict	verdict;
+	bool		ok;
+
+	ok = manifest != NULL &&
+		bk_note_pin(repo, manifest->id, pin->until, err) &&
+		bk_expiry_raise(repo, manifest, err) &&
+		bk_note_read(repo, manifest->id, &verdict, err);
+	if (ok)
+		bk_common_report_backup(repo, manifest, &verdict, pin->host);
+	bk_manifest_free(manifest);
 	return ok;
 }

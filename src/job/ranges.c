@@ -20,9 +20,6 @@ typedef struct Report
 
 static bool report_cluster(void *arg, const char *system_identifier,
 						   BkError *err);
-static void report_timeline(const Report *report, const BkWalMap *map,
-							const BkTimeline *timeline,
-							const char *system_identifier);
 static void put_segment(BkJson *record, const char *key, const BkWalMap *map,
 						const BkTimeline *timeline, uint64_t number);
 static bool report_repository(const BkRequest *request, const BkHost *host,
@@ -83,7 +80,8 @@ report_cluster(void *arg, const char *system_identifier, BkError *err)
 	if (map == NULL)
 		return false;
 	for (size_t i = 0; i < map->count; i++)
-		report_timeline(report, map, &map->timelines[i], system_identifier);
+		bk_ranges_tell(report->repo, map, &map->timelines[i], system_identifier,
+					   "wal", report->host);
 	if (report->further != NULL)
 		report->further(report->repo, map, system_identifier, report->host);
 	bk_wal_map_free(map);
@@ -91,11 +89,12 @@ report_cluster(void *arg, const char *system_identifier, BkError *err)
 }
 
 /* What is not known or not there is left out. */
-static void
-report_timeline(const Report *report, const BkWalMap *map,
-				const BkTimeline *timeline, const char *system_identifier)
+void
+bk_ranges_tell(const BkRepository *repo, const BkWalMap *map,
+			   const BkTimeline *timeline, const char *system_identifier,
+			   const char *kind, const BkHost *host)
 {
-	BkJson	   *record = new_record(report->repo, system_identifier);
+	BkJson	   *record = new_record(repo, system_identifier);
 	char		text[BK_LSN_SIZE];
 	char		time[BK_CLOCK_TEXT_SIZE];
 
@@ -128,7 +127,7 @@ report_timeline(const Report *report, const BkWalMap *map,
 		put_segment(record, "first_gap", map, timeline, timeline->gaps[0].first);
 		bk_json_put_string(record, "gaps_end", text);
 	}
-	report->host->record(report->host->ctx, "wal", record);
+	host->record(host->ctx, kind, record);
 	bk_json_free(record);
 }
 

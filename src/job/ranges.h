@@ -21,4 +21,10 @@ extern bool bk_ranges_report(BkRepository *repo, const char *system_identifier,
 											  const BkHost *host),
 							 const BkHost *host, BkError *err);
 
+/* Send the record of one timeline: "wal", or another that is like it. */
+extern void bk_ranges_tell(const BkRepository *repo, const BkWalMap *map,
+						   const BkTimeline *timeline,
+						   const char *system_identifier, const char *kind,
+						   const BkHost *host);
+
 #endif

@@ -10,12 +10,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/clock.h"
 #include "job/ranges.h"
 #include "job/replica.h"
 #include "job/verbs.h"
 #include "repo/layout.h"
+#include "repo/tombstone.h"
 #include "repo/transfer.h"
+
+/* How long to wait for the end of a run that deletes WAL. */
+#define RETENTION_MS		60000
+#define RETENTION_LOOK_MS	200
 
 /* The ids of a repository's backups, in order of time. */
 typedef struct Ids
@@ -36,6 +43,8 @@ static bool enter_cluster(void *arg, const char *system_identifier,
 						  BkError *err);
 static bool copy_backups(BkReplica *replica, BkError *err);
 static bool copy_backup(BkReplica *replica, const char *id, BkError *err);
+static bool wait_for_retention(BkReplica *replica, BkError *err);
+static bool is_retention(void *arg, const BkIntentRun *run, BkError *err);
 static bool store_backup(BkReplica *replica, const BkManifest *manifest,
 						 const BkIntent *creates, BkError *err);
 static bool copy_rest(BkReplica *replica, BkError *err);
@@ -240,6 +249,8 @@ copy_backup(BkReplica *replica, const char *id, BkError *err)
 	BkRequest	reading = *replica->source;
 	BkIntent   *needs = NULL;
 	BkIntent   *creates = NULL;
+	BkIntentStart start = {0};
+	bool		expired = false;
 	bool		ok;
 
 	if (manifest == NULL)
@@ -249,10 +260,19 @@ copy_backup(BkReplica *replica, const char *id, BkError *err)
 		bk_manifest_free(manifest);
 		return true;
 	}
+	/* What retention has taken off the list there does not come back. */
+	if (!bk_tombstone_exists(replica->to, id, &expired, err) || expired)
+	{
+		bk_manifest_free(manifest);
+		return expired;
+	}
+	if (manifest->is_base)
+		start = (BkIntentStart) {manifest->physical.timeline, manifest->physical.start_lsn};
 	/* Nobody deletes it here, nobody makes it there. */
 	reading.id = id;
 	ok = bk_common_announce(&reading, replica->from, replica->host, &needs, err) &&
-		(creates = bk_intent_resume(replica->to, id, err)) != NULL &&
+		(creates = bk_intent_resume(replica->to, id, &start, err)) != NULL &&
+		(!manifest->is_base || wait_for_retention(replica, err)) &&
 		store_backup(replica, manifest, creates, err);
 	/* Where it failed, the next attempt goes on from here. */
 	if (ok)
@@ -262,6 +282,41 @@ copy_backup(BkReplica *replica, const char *id, BkError *err)
 	bk_intent_end(needs);
 	bk_manifest_free(manifest);
 	return ok;
+}
+
+/*
+ * A run that deletes WAL may not have seen our intent, and takes away what this
+ * backup needs and is there already. Those that come later do see it.
+ */
+static bool
+wait_for_retention(BkReplica *replica, BkError *err)
+{
+	int64_t		until = bk_clock_monotonic_ms() + RETENTION_MS;
+	bool		found = true;
+
+	while (found)
+	{
+		found = false;
+		if (!bk_intent_walk(replica->to, NULL, is_retention, &found, err) ||
+			!bk_go_on(replica->host, err))
+			return false;
+		if (found && bk_clock_monotonic_ms() >= until)
+			return bk_error(err, BK_STATE_IN_USE, "retention is at work in \"%s\"",
+							replica->to->url);
+		if (found)
+			usleep(RETENTION_LOOK_MS * 1000);
+	}
+	return true;
+}
+
+static bool
+is_retention(void *arg, const BkIntentRun *run, BkError *err)
+{
+	bool	   *found = arg;
+
+	(void) err;
+	*found |= run->mode == BK_INTENT_EXPIRES;
+	return true;
 }
 
 static bool

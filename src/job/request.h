@@ -72,6 +72,19 @@ typedef struct BkRequest
 	const char *path;			/* where to, or where from */
 	int64_t		retry;			/* milliseconds to try again for */
 
+	/* Retention; numbers of 0: no such rule (job/policy.h). */
+	int64_t		keep_last;
+	int64_t		keep_within;	/* milliseconds */
+	int64_t		keep_daily;
+	int64_t		keep_weekly;
+	int64_t		keep_monthly;
+	int64_t		keep_yearly;
+	const char *timezone;		/* in which days and weeks are */
+	const char *policies;		/* of schedules, as JSON; NULL: none */
+	int64_t		recovery_window;	/* milliseconds, -1: none is set */
+	int64_t		minimum_good;
+	int64_t		expire_grace;	/* milliseconds */
+
 	/* The lifecycle rule of a bucket, in days; 0: not. */
 	int64_t		transition_days;
 	const char *transition_class;

@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "job/common.h"
+#include "job/expiry.h"
 #include "job/ranges.h"
 #include "job/verbs.h"
 
@@ -40,6 +41,7 @@ report_all(const BkRequest *request, const BkHost *host, BkError *err)
 		return false;
 	bk_common_report_repository(report.repo, host);
 	ok = bk_repository_walk(report.repo, report_one, &report, err) &&
+		bk_expiry_list(report.repo, host, err) &&
 		bk_mark_walk(report.repo, host, NULL, report_mark, &report, err) &&
 		bk_ranges_report(report.repo, NULL, NULL, host, err);
 	if (ok)

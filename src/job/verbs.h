@@ -109,6 +109,24 @@ extern bool bk_job_unpin(const BkRequest *request, const BkHost *host,
 						 BkError *err);
 
 /*
+ * Bring back a backup that has expired and is not deleted yet, and pin it.
+ * Record: backup for each repository that has it. Errors: none of them has it
+ * (42704), some of it is gone (55000).
+ */
+extern bool bk_job_unexpire(const BkRequest *request, const BkHost *host,
+							BkError *err);
+
+/*
+ * Take backups off the list that no policy keeps, delete those whose grace is
+ * over, and the WAL that nobody needs; in each repository alone. Records:
+ * decision for each that is not simply kept, or with "dry_run" for each; expired,
+ * deleting, deleted, backup, wal_expiring. Errors: the clock cannot be right
+ * (55000), another run is at it (55006).
+ */
+extern bool bk_job_expire(const BkRequest *request, const BkHost *host,
+						  BkError *err);
+
+/*
  * Copy what the first repository has, and others lack: into "target", or
  * without it into the others of the list. Records: backup for each that is
  * copied, replicated for each repository. What is damaged or in conflict is

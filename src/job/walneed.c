@@ -24,10 +24,9 @@ static bool add(BkWalNeeds *needs, uint32_t timeline, uint64_t from_lsn,
 static bool is_open(const BkWalNeed *need);
 
 bool
-bk_walneed_add_run(BkWalNeeds *needs, uint32_t timeline, uint64_t from_lsn,
-				   BkError *err)
+bk_walneed_add_run(BkWalNeeds *needs, uint64_t from_lsn, BkError *err)
 {
-	return add(needs, timeline, from_lsn, UINT64_MAX, err);
+	return add(needs, 0, from_lsn, UINT64_MAX, err);
 }
 
 bool
@@ -76,12 +75,13 @@ bk_walneed_has(const BkWalNeeds *needs, const BkWalMap *map,
 	{
 		const BkWalNeed *need = &needs->list[i];
 		bool		same = need->timeline == timeline;
+		bool		meant = same || need->timeline == 0;
 
 		if (is_open(need) && !same &&
 			bk_retention_comes_from(map, timeline, need->timeline, need->from_lsn))
 			return true;
 		reached |= same && is_open(need);
-		if (same && begin < need->to_lsn &&
+		if (meant && begin < need->to_lsn &&
 			begin + map->segment_size > need->from_lsn)
 			return true;
 	}

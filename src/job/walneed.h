@@ -10,7 +10,7 @@
 #include "job/retention.h"
 
 /*
- * WAL of one timeline between two positions. With to_lsn UINT64_MAX also all
+ * WAL of one timeline (0: of each) between two positions. With to_lsn UINT64_MAX also all
  * that follows, on this timeline and those that come from it there.
  */
 typedef struct BkWalNeed
@@ -30,8 +30,8 @@ typedef struct BkWalNeeds
 } BkWalNeeds;
 
 /* Add what is needed from a position on, by a run that is making a backup. */
-extern bool bk_walneed_add_run(BkWalNeeds *needs, uint32_t timeline,
-							   uint64_t from_lsn, BkError *err);
+extern bool bk_walneed_add_run(BkWalNeeds *needs, uint64_t from_lsn,
+							   BkError *err);
 
 /* Add what the backups need that are not gone. They have been decided on. */
 extern bool bk_walneed_add_backups(BkWalNeeds *needs,

@@ -11,6 +11,7 @@
 #define BK_REPO_INTENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/host.h"
 #include "repo/repository.h"
@@ -19,10 +20,26 @@ typedef enum BkIntentMode
 {
 	BK_INTENT_CREATES,			/* the backup is being made */
 	BK_INTENT_NEEDS,			/* the backup is being read */
-	BK_INTENT_DELETES			/* the backup is being deleted */
+	BK_INTENT_DELETES,			/* the backup is being deleted */
+	BK_INTENT_EXPIRES			/* retention is at work on all of them */
 } BkIntentMode;
 
 typedef struct BkIntent BkIntent;
+
+/* Where the WAL begins that a base backup in the making will need. */
+typedef struct BkIntentStart
+{
+	uint32_t	timeline;		/* 0: not known */
+	uint64_t	lsn;
+} BkIntentStart;
+
+/* A live run, as it was announced. */
+typedef struct BkIntentRun
+{
+	BkIntentMode mode;
+	char		backup_id[BK_LABEL_SIZE];
+	BkIntentStart start;		/* of a base backup that is being made */
+} BkIntentRun;
 
 /*
  * Announce a run on a backup, then look for a live run that is in its way: a
@@ -34,12 +51,43 @@ extern BkIntent *bk_intent_begin(BkRepository *repo, const char *backup_id,
 								 BkIntentMode mode, BkError *err);
 
 /*
+ * Announce that a base backup is being made; its WAL begins at "start" or later.
+ * That of others: NULL.
+ */
+extern BkIntent *bk_intent_create(BkRepository *repo, const char *backup_id,
+								  const BkIntentStart *start, BkError *err);
+
+/*
+ * Announce that retention is at work, unless it is already (55006). Only one
+ * run at a time deletes WAL.
+ */
+extern BkIntent *bk_intent_expire(BkRepository *repo, BkError *err);
+
+/*
+ * When the announcement was written, by the clock of the store, in UTC seconds;
+ * 0: it could not be written on a full disk.
+ */
+extern bool bk_intent_written(const BkIntent *intent, int64_t *modified,
+							  BkError *err);
+
+/* Called for each live run but one's own; false ends the walk. */
+typedef bool (*BkIntentVisit) (void *arg, const BkIntentRun *run,
+							   BkError *err);
+
+/*
+ * Visit the live runs. An announcement that cannot be read may be of any run,
+ * and is an error. "own" may be NULL.
+ */
+extern bool bk_intent_walk(BkRepository *repo, const BkIntent *own,
+						   BkIntentVisit visit, void *arg, BkError *err);
+
+/*
  * Announce that a backup is being made which a run that died may have begun to
  * make, and keep what that one stored: the caller is about to store the same.
  * A live run that makes it is an error (55006), as is one that deletes it.
  */
 extern BkIntent *bk_intent_resume(BkRepository *repo, const char *backup_id,
-								  BkError *err);
+								  const BkIntentStart *start, BkError *err);
 
 /*
  * Is the announcement still there? If another run took this one for dead and

@@ -13,6 +13,8 @@
 
 #define DIGEST_DIGITS	(BK_DIGEST_HEX_SIZE - 1)
 
+static bool file_id(const char *key, const char *folder, char *id);
+
 void
 bk_layout_cluster(char *key, const char *system_identifier)
 {
@@ -71,21 +73,19 @@ bk_layout_manifest(char *key, const char *id)
 bool
 bk_layout_manifest_id(const char *key, char *id)
 {
-	static const char folder[] = BK_LAYOUT_MANIFESTS "/";
-	const char *dot = strrchr(key, '.');
-	size_t		skip = sizeof(folder) - 1;
-	size_t		len;
-	BkError		ignored;
+	return file_id(key, BK_LAYOUT_MANIFESTS "/", id);
+}
 
-	if (strncmp(key, folder, skip) != 0 || dot == NULL ||
-		strcmp(dot, ".json") != 0)
-		return false;
-	len = (size_t) (dot - key) - skip;
-	if (len >= BK_LABEL_SIZE)
-		return false;
-	memcpy(id, key + skip, len);
-	id[len] = '\0';
-	return bk_label_check(id, &ignored);
+void
+bk_layout_expired(char *key, const char *id)
+{
+	snprintf(key, BK_KEY_SIZE, BK_LAYOUT_EXPIRED "/%s.json", id);
+}
+
+bool
+bk_layout_expired_id(const char *key, char *id)
+{
+	return file_id(key, BK_LAYOUT_EXPIRED "/", id);
 }
 
 void
@@ -236,4 +236,24 @@ bk_layout_is_part(const char *name, const char *stream)
 
 	return strncmp(name, stream, len) == 0 && name[len] == '.' &&
 		isdigit((unsigned char) name[len + 1]);
+}
+
+/* The id of a file that lies in a folder and is named for a backup. */
+static bool
+file_id(const char *key, const char *folder, char *id)
+{
+	const char *dot = strrchr(key, '.');
+	size_t		skip = strlen(folder);
+	size_t		len;
+	BkError		ignored;
+
+	if (strncmp(key, folder, skip) != 0 || dot == NULL ||
+		strcmp(dot, ".json") != 0)
+		return false;
+	len = (size_t) (dot - key) - skip;
+	if (len >= BK_LABEL_SIZE)
+		return false;
+	memcpy(id, key + skip, len);
+	id[len] = '\0';
+	return bk_label_check(id, &ignored);
 }

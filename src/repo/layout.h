@@ -26,6 +26,7 @@
 #define BK_LAYOUT_MANIFESTS		"manifest"
 #define BK_LAYOUT_INTENTS		"intent"
 #define BK_LAYOUT_NOTES			"note"
+#define BK_LAYOUT_EXPIRED		"expired"
 
 /* Streams of a logical backup, and the file for people. */
 #define BK_STREAM_ARCHIVE	"archive.dump"
@@ -62,6 +63,10 @@ extern void bk_layout_manifest(char *key, const char *id);
 
 /* The id in a manifest's key, into id; false where the key is none. */
 extern bool bk_layout_manifest_id(const char *key, char *id);
+
+/* expired/<id>.json, and the id in such a key as above */
+extern void bk_layout_expired(char *key, const char *id);
+extern bool bk_layout_expired_id(const char *key, char *id);
 
 /* intent/<id>.json */
 extern void bk_layout_intent(char *key, const char *id);

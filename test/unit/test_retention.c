@@ -209,14 +209,26 @@ wal_stays_where_nobody_can_judge(void **state)
 		logical("20260101T000000Z-base-aaaa", "2026-01-01T00:00:00Z"),
 		logical("20260102T000000Z-base-bbbb", "2026-01-02T00:00:00Z"),
 	};
+	BkWalMap	map = {.segment_size = 1024 * 1024};
+	BkTimeline	lines[] = {{.id = 1, .last = 99}, {.id = 2, .last = 99, .has_history = true}};
 	BkError		err;
 
 	(void) state;
+	map.timelines = lines;
+	map.count = 2;
 	c[0].kind = c[1].kind = "base";
+	c[0].start_lsn = c[1].start_lsn = 90 * UINT64_C(1048576);
 	c[0].timeline = c[1].timeline = 1;
 	decide(&retention, c, 2);
 	assert_true(bk_walneed_add_backups(&needs, &retention, c, 2, &err));
 	assert_null(needs.everything);
+	assert_false(bk_walneed_has(&needs, &map, 1, 20));
+	assert_false(bk_walneed_has(&needs, &map, 2, 20));
+	/* What a run has said before it begins holds on each timeline. */
+	assert_true(bk_walneed_add_run(&needs, 20 * UINT64_C(1048576) + 40, &err));
+	assert_false(bk_walneed_has(&needs, &map, 1, 19));
+	assert_true(bk_walneed_has(&needs, &map, 1, 20));
+	assert_true(bk_walneed_has(&needs, &map, 2, 21));
 	bk_walneed_free(&needs);
 	c[0].health = BK_HEALTH_UNREADABLE;
 	decide(&retention, c, 2);

@@ -1,0 +1,300 @@
+/*
+ * survey.c
+ *	  Read all that retention depends on.
+ */
+#include "job/survey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/zone.h"
+#include "repo/tombstone.h"
+
+#define BASE_NAME	"base"		/* of base backups, in their ids */
+
+/* What is passed through the walk of live runs. */
+typedef struct Runs
+{
+	BkSurvey   *survey;
+	BkWalNeeds *needs;			/* NULL: marks are set in place of it */
+} Runs;
+
+static bool add_listed(void *arg, const char *id, BkError *err);
+static bool add_expired(void *arg, const char *id, BkError *err);
+static BkSurveyed *add(BkSurvey *survey, const char *id, BkError *err);
+static BkSurveyed *find(BkSurvey *survey, const char *id);
+static bool read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished,
+						BkError *err);
+static bool is_its_own_fault(const BkError *err);
+static uint32_t segment_size(const BkSurvey *survey);
+static void fill(BkCandidate *candidate, const BkSurveyed *entry);
+static bool mark_run(void *arg, const BkIntentRun *run, BkError *err);
+static bool need_run(void *arg, const BkIntentRun *run, BkError *err);
+static bool find_local(BkSurvey *survey, const BkRetention *retention,
+					   const BkPolicy *policy, BkError *err);
+
+bool
+bk_survey_read(BkSurvey *survey, BkRepository *repo, const char *cluster,
+			   const BkHost *host, BkError *err)
+{
+	Runs		runs = {.survey = survey};
+
+	*survey = (BkSurvey) {.repo = repo, .host = host, .cluster = cluster};
+	if (!bk_repository_walk(repo, add_listed, survey, err) ||
+		!bk_tombstone_walk(repo, add_expired, survey, err))
+		return false;
+	survey->candidates = calloc(survey->count + 1, sizeof(BkCandidate));
+	if (survey->candidates == NULL)
+		return bk_error_memory(err);
+	for (size_t i = 0; i < survey->count; i++)
+		fill(&survey->candidates[i], &survey->list[i]);
+	survey->map = bk_wal_map_read(repo, cluster, segment_size(survey), err);
+	return survey->map != NULL && bk_intent_walk(repo, NULL, mark_run, &runs, err);
+}
+
+bool
+bk_survey_decide(BkSurvey *survey, BkRetention *retention, BkError *err)
+{
+	retention->map = survey->map;
+	for (size_t i = 0; i < retention->policy_count; i++)
+	{
+		if (!find_local(survey, retention, &retention->policies[i], err))
+			return false;
+	}
+	return bk_retention_decide(retention, survey->candidates, survey->count, err);
+}
+
+bool
+bk_survey_needs(BkSurvey *survey, const BkRetention *retention,
+				const BkIntent *own, BkWalNeeds *needs, BkError *err)
+{
+	Runs		runs = {.survey = survey, .needs = needs};
+
+	*needs = (BkWalNeeds) {.count = 0};
+	return bk_intent_walk(survey->repo, own, need_run, &runs, err) &&
+		bk_walneed_add_backups(needs, retention, survey->candidates, survey->count, err);
+}
+
+void
+bk_survey_free(BkSurvey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+		bk_manifest_free(survey->list[i].manifest);
+	free(survey->list);
+	free(survey->candidates);
+	bk_wal_map_free(survey->map);
+	*survey = (BkSurvey) {.count = 0};
+}
+
+static bool
+add_listed(void *arg, const char *id, BkError *err)
+{
+	BkSurvey   *survey = arg;
+	BkSurveyed *entry = add(survey, id, err);
+	bool		vanished = false;
+
+	if (entry == NULL)
+		return false;
+	entry->listed = true;
+	if (!read_backup(survey, entry, &vanished, err))
+		return false;
+	survey->count -= vanished;
+	return true;
+}
+
+/* One that is listed as well was not taken off the list after all. */
+static bool
+add_expired(void *arg, const char *id, BkError *err)
+{
+	BkSurvey   *survey = arg;
+	BkSurveyed *entry = find(survey, id);
+	bool		vanished = false;
+
+	if (entry != NULL)
+	{
+		entry->buried = true;
+		return true;
+	}
+	entry = add(survey, id, err);
+	if (entry == NULL)
+		return false;
+	entry->buried = true;
+	if (!read_backup(survey, entry, &vanished, err))
+		return false;
+	survey->count -= vanished;
+	/* Notes go last but one: who has none is being deleted, or has lost it. */
+	return vanished || entry->verdict.expired_at != 0 ||
+		bk_tombstone_written(survey->repo, id, &entry->verdict.expired_at, err);
+}
+
+static BkSurveyed *
+add(BkSurvey *survey, const char *id, BkError *err)
+{
+	BkSurveyed *entry;
+
+	if (survey->count == survey->room)
+	{
+		size_t		room = survey->room == 0 ? 64 : survey->room * 2;
+		BkSurveyed *list = reallocarray(survey->list, room, sizeof(*list));
+
+		if (list == NULL)
+		{
+			bk_error_memory(err);
+			return NULL;
+		}
+		survey->list = list;
+		survey->room = room;
+	}
+	entry = &survey->list[survey->count++];
+	memset(entry, 0, sizeof(*entry));
+	snprintf(entry->id, sizeof(entry->id), "%s", id);
+	return entry;
+}
+
+static BkSurveyed *
+find(BkSurvey *survey, const char *id)
+{
+	for (size_t i = 0; i < survey->count; i++)
+	{
+		if (strcmp(survey->list[i].id, id) == 0)
+			return &survey->list[i];
+	}
+	return NULL;
+}
+
+/* One that was deleted since it was listed has vanished. */
+static bool
+read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished, BkError *err)
+{
+	BkManifest *manifest;
+	BkError		problem;
+	bool		there;
+
+	if (!bk_go_on(survey->host, err))
+		return false;
+	manifest = entry->listed ? bk_repository_manifest(survey->repo, entry->id, err)
+		: bk_tombstone_manifest(survey->repo, entry->id, err);
+	if (manifest != NULL && bk_note_read(survey->repo, entry->id, &entry->verdict, err))
+	{
+		entry->manifest = manifest;
+		return true;
+	}
+	bk_manifest_free(manifest);
+	*vanished = bk_error_is(err, BK_STATE_NO_OBJECT);
+	/* Its notes go after it has left the list. */
+	if (bk_error_is(err, BK_STATE_MISSING_FILE) &&
+		(entry->listed ? bk_repository_is_listed(survey->repo, entry->id, &there, &problem)
+		 : bk_tombstone_exists(survey->repo, entry->id, &there, &problem)))
+		*vanished = !there;
+	if (!*vanished && !is_its_own_fault(err))
+		return false;
+	snprintf(entry->problem, sizeof(entry->problem), "%.255s", err->message);
+	return true;
+}
+
+/* Would it be the same at any other time, too? */
+static bool
+is_its_own_fault(const BkError *err)
+{
+	return bk_error_is(err, BK_STATE_CORRUPT) || bk_error_is(err, BK_STATE_REFUSED) ||
+		bk_error_is(err, BK_STATE_UNSUPPORTED) || bk_error_is(err, BK_STATE_TOO_LARGE) ||
+		bk_error_is(err, BK_STATE_BAD_ARGUMENT);
+}
+
+static void
+fill(BkCandidate *candidate, const BkSurveyed *entry)
+{
+	const BkManifest *manifest = entry->manifest;
+
+	*candidate = (BkCandidate) {
+		.id = entry->id, .kind = "", .database = "", .content = "", .cluster = "",
+		.health = BK_HEALTH_UNREADABLE,
+	};
+	if (manifest == NULL)
+		return;
+	candidate->kind = manifest->kind;
+	candidate->schedule = manifest->schedule;
+	candidate->cluster = manifest->system_identifier;
+	candidate->finished_at = manifest->finished_at;
+	candidate->pinned_until = entry->verdict.pinned_until;
+	candidate->health = BK_HEALTH_GOOD;
+	if (entry->verdict.known && !entry->verdict.good)
+		candidate->health = manifest->is_base && manifest->physical.corrupt_pages > 0
+			? BK_HEALTH_CORRUPT : BK_HEALTH_BAD;
+	if (!manifest->is_base)
+	{
+		candidate->database = manifest->database;
+		candidate->content = manifest->content;
+		return;
+	}
+	candidate->timeline = manifest->physical.timeline;
+	candidate->start_lsn = manifest->physical.start_lsn;
+	candidate->stop_lsn = manifest->physical.stop_lsn;
+}
+
+/* As a backup says: where WAL is encrypted, itself would not tell. 0: none does. */
+static uint32_t
+segment_size(const BkSurvey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+	{
+		const BkManifest *manifest = survey->list[i].manifest;
+
+		if (manifest != NULL && manifest->is_base &&
+			strcmp(manifest->system_identifier, survey->cluster) == 0)
+			return manifest->physical.wal_segment_size;
+	}
+	return 0;
+}
+
+/* A backup that is being read stays, and so does the WAL behind it. */
+static bool
+mark_run(void *arg, const BkIntentRun *run, BkError *err)
+{
+	Runs	   *runs = arg;
+	BkSurveyed *entry = find(runs->survey, run->backup_id);
+
+	(void) err;
+	if (entry != NULL && run->mode == BK_INTENT_NEEDS)
+		runs->survey->candidates[entry - runs->survey->list].in_use = true;
+	return true;
+}
+
+/* Of a base backup in the making that says nothing all may be needed. */
+static bool
+need_run(void *arg, const BkIntentRun *run, BkError *err)
+{
+	Runs	   *runs = arg;
+	char		name[64];
+
+	if (run->mode != BK_INTENT_CREATES)
+		return mark_run(arg, run, err);
+	if (run->start.timeline != 0)
+		return bk_walneed_add_run(runs->needs, run->start.lsn, err);
+	bk_label_name(run->backup_id, name);
+	if (strcmp(name, BASE_NAME) == 0 && runs->needs->everything == NULL)
+		runs->needs->everything = "a backup is being made that does not say what it will need";
+	return true;
+}
+
+/* The local time of each backup that the policy is for. */
+static bool
+find_local(BkSurvey *survey, const BkRetention *retention,
+		   const BkPolicy *policy, BkError *err)
+{
+	int64_t    *times = calloc(survey->count + 1, 2 * sizeof(int64_t));
+	int64_t    *local = times + survey->count;
+	bool		ok = times != NULL || bk_error_memory(err);
+
+	for (size_t i = 0; ok && i < survey->count; i++)
+		times[i] = survey->candidates[i].finished_at;
+	ok = ok && bk_zone_local(policy->timezone, times, local, survey->count, err);
+	for (size_t i = 0; ok && i < survey->count; i++)
+	{
+		if (bk_retention_policy(retention, survey->candidates[i].schedule) == policy)
+			survey->candidates[i].local_at = local[i];
+	}
+	free(times);
+	return ok;
+}
