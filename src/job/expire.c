@@ -9,15 +9,21 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "job/expiry.h"
 #include "job/verbs.h"
 #include "repo/tombstone.h"
 
+/* How long to wait for the end of another run that does the same. */
+#define OTHERS_MS		(10 * 60 * 1000)
+#define OTHERS_LOOK_US	300000
+
 static bool expire_there(const BkRequest *request, const BkHost *host,
 						 BkError *err);
 static bool begin(BkExpiry *expiry, BkError *err);
+static bool announce(BkExpiry *expiry, BkError *err);
 static bool find_cluster(BkExpiry *expiry, BkError *err);
 static bool only_cluster(void *arg, const char *system_identifier,
 						 BkError *err);
@@ -86,6 +92,7 @@ begin(BkExpiry *expiry, BkError *err)
 	expiry->retention = (BkRetention) {
 		.policies = expiry->policies.list,
 		.policy_count = expiry->policies.count,
+		.unscheduled = request->policies == NULL && !request->scheduled,
 		.cluster = expiry->cluster,
 		.now = bk_clock_now(),
 		.window = request->recovery_window < 0 ? -1 : request->recovery_window / 1000,
@@ -96,7 +103,32 @@ begin(BkExpiry *expiry, BkError *err)
 	return bk_common_may_write(request, expiry->repo, err) &&
 		bk_repository_require_keys(expiry->repo, err) &&
 		bk_intent_clean(expiry->repo, expiry->host, err) &&
-		(expiry->intent = bk_intent_expire(expiry->repo, err)) != NULL;
+		announce(expiry, err);
+}
+
+/*
+ * Backups that end at the same time all want this. Two that have stepped back from
+ * each other do not come again at the same moment.
+ */
+static bool
+announce(BkExpiry *expiry, BkError *err)
+{
+	int64_t		until = bk_clock_monotonic_ms() + OTHERS_MS;
+
+	while ((expiry->intent = bk_intent_expire(expiry->repo, err)) == NULL)
+	{
+		BkError		stop;
+
+		if (!bk_error_is(err, BK_STATE_IN_USE) || bk_clock_monotonic_ms() >= until)
+			return false;
+		usleep(OTHERS_LOOK_US + (useconds_t) getpid() % OTHERS_LOOK_US);
+		if (!bk_go_on(expiry->host, &stop))
+		{
+			*err = stop;
+			return false;
+		}
+	}
+	return true;
 }
 
 /* The cluster that asks, or the only one that there is. */
@@ -183,6 +215,8 @@ take_off(BkExpiry *expiry, BkError *err)
 		/* A run that died may have begun with one that is kept now. */
 		else if (entry->listed && entry->buried && entry->manifest != NULL)
 			ok = bk_tombstone_remove(expiry->repo, entry->id, &problem);
+		else if (!entry->listed && !candidate->keep && !is_over(expiry, i))
+			bk_expiry_report(expiry, i, BK_ACTION_GRACE, candidate->reason);
 		if (!ok && !forgive(expiry, i, &problem, err))
 			return false;
 	}
@@ -220,15 +254,7 @@ settle_one(BkExpiry *expiry, size_t number, BkError *err)
 	if (candidate->keep && !bk_error_is(err, BK_STATE_WRONG_STATE))
 		return false;
 	candidate->keep = false;
-	if (!is_over(expiry, number))
-	{
-		/* What has just gone has been told. */
-		if (expiry->survey.list[number].verdict.expired_at >= expiry->retention.now)
-			return true;
-		bk_expiry_report(expiry, number, BK_ACTION_GRACE, candidate->reason);
-		return true;
-	}
-	return bk_expiry_delete(expiry, number, err);
+	return !is_over(expiry, number) || bk_expiry_delete(expiry, number, err);
 }
 
 /* What was decided when it went is not true any more. */

@@ -80,7 +80,8 @@ typedef struct BkRequest
 	int64_t		keep_monthly;
 	int64_t		keep_yearly;
 	const char *timezone;		/* in which days and weeks are */
-	const char *policies;		/* of schedules, as JSON; NULL: none */
+	const char *policies;		/* of schedules, as JSON; NULL: not known */
+	bool		scheduled;		/* then also what schedules have made */
 	int64_t		recovery_window;	/* milliseconds, -1: none is set */
 	int64_t		minimum_good;
 	int64_t		expire_grace;	/* milliseconds */

@@ -111,6 +111,8 @@ bk_retention_policy(const BkRetention *retention, const char *schedule)
 {
 	const BkPolicy *found = NULL;
 
+	if (retention->unscheduled && schedule != NULL)
+		return NULL;
 	for (size_t i = 0; i < retention->policy_count; i++)
 	{
 		const BkPolicy *policy = &retention->policies[i];

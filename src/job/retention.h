@@ -71,6 +71,7 @@ typedef struct BkRetention
 {
 	const BkPolicy *policies;
 	size_t		policy_count;
+	bool		unscheduled;	/* the policies are for none that a schedule has made */
 	const char *cluster;		/* all others' backups stay */
 	int64_t		now;			/* UTC seconds */
 	int64_t		window;			/* seconds of WAL; -1: from the oldest kept base backup on */

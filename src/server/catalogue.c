@@ -116,6 +116,10 @@ static const char bk_sql_replace_backup[] =
 "DELETE FROM %s.backup_catalogue_data"
 " WHERE repository = $1 AND id = $2 ->> 'id'";
 
+static const char bk_sql_list_again[] =
+"DELETE FROM %s.backup_expired_data"
+" WHERE repository = $1 AND id = $2 ->> 'id'";
+
 static const char bk_sql_remove_backup[] =
 "DELETE FROM %s.backup_catalogue_data"
 " WHERE repository = $1 AND id = $2";
@@ -341,6 +345,7 @@ bk_catalogue_put_backup(const char *url, Jsonb *event)
 	bk_values_add_text(&values, url);
 	bk_values_add(&values, JSONBOID, JsonbPGetDatum(event), false);
 	bk_statement_execute(bk_sql_replace_backup, &values);
+	bk_statement_execute(bk_sql_list_again, &values);
 	bk_statement_execute(bk_sql_insert_backup, &values);
 	bk_statement_commit(caller);
 }

@@ -17,10 +17,12 @@
 #include "server/event.h"
 #include "server/message.h"
 #include "server/request.h"
+#include "server/retention_store.h"
 #include "server/space.h"
 #include "server/urls.h"
 
 #define BK_CHECKS_MAX 10000
+#define BK_DECISIONS_MAX 10000	/* more of them are not kept */
 
 typedef struct BkEventType
 {
@@ -39,6 +41,9 @@ static void bk_event_wal(BkReport *report, Jsonb *event);
 static void bk_event_listed(BkReport *report, Jsonb *event);
 static void bk_event_check(BkReport *report, Jsonb *event);
 static void bk_event_restored(BkReport *report, Jsonb *event);
+static void bk_event_decision(BkReport *report, Jsonb *event);
+static void bk_event_expired(BkReport *report, Jsonb *event);
+static void bk_event_wal_expiring(BkReport *report, Jsonb *event);
 static void bk_event_deleting(BkReport *report, Jsonb *event);
 static void bk_event_deleted(BkReport *report, Jsonb *event);
 static void bk_event_cloned(BkReport *report, Jsonb *event);
@@ -60,6 +65,9 @@ static const BkEventType bk_event_types[] =
 	{"listed", bk_event_listed},
 	{"check", bk_event_check},
 	{"restored", bk_event_restored},
+	{"decision", bk_event_decision},
+	{"expired", bk_event_expired},
+	{"wal_expiring", bk_event_wal_expiring},
 	{"deleting", bk_event_deleting},
 	{"deleted", bk_event_deleted},
 	{"dropped", bk_event_dropped},
@@ -84,6 +92,7 @@ bk_report_init(BkReport *report, int slot, const char *verb, const char *url)
 	report->url = url;
 	report->since = GetCurrentTimestamp();
 	initStringInfo(&report->checks);
+	initStringInfo(&report->decisions);
 	report->line_context = AllocSetContextCreate(CurrentMemoryContext,
 												 "backup_ext event",
 												 ALLOCSET_DEFAULT_SIZES);
@@ -128,6 +137,8 @@ bk_report_conclude(BkReport *report, int status, bool canceled,
 char *
 bk_report_checks(BkReport *report)
 {
+	if (report->decision_count > 0)
+		return psprintf("{\"decisions\": [%s]}", report->decisions.data);
 	return report->check_count == 0 ? NULL :
 		psprintf("{\"checks\": [%s]}", report->checks.data);
 }
@@ -337,6 +348,42 @@ bk_event_dropped(BkReport *report, Jsonb *event)
 	bk_catalogue_remove_clone(bk_message_needed_text(event, "directory"));
 }
 
+/* Keeps a line for the run's row, with the place of the repository for its URL. */
+static void
+bk_event_decision(BkReport *report, Jsonb *event)
+{
+	static const char *const texts[] = {
+		"id", "kind", "database", "schedule", "action", "reason", "finished_at", "delete_after"
+	};
+	char	   *url = bk_event_url(report, event, "repository");
+	StringInfo	decisions = &report->decisions;
+	int			i;
+
+	if (report->decision_count++ >= BK_DECISIONS_MAX)
+		return;
+	appendStringInfo(decisions, "%s{\"repository\": %d", decisions->len > 0 ? ", " : "",
+					 bk_urls_number(report->url, url));
+	for (i = 0; i < (int) lengthof(texts); i++)
+		bk_event_add_member(decisions, texts[i], bk_message_text(event, texts[i]));
+	appendStringInfo(decisions, ", \"stored_size\": " INT64_FORMAT "}",
+					 bk_message_number(event, "stored_size", 0));
+}
+
+static void
+bk_event_expired(BkReport *report, Jsonb *event)
+{
+	bk_event_id(event);
+	bk_retention_put_expired(bk_event_url(report, event, "repository"), event);
+}
+
+/* What will be left: that it becomes less is no loss. */
+static void
+bk_event_wal_expiring(BkReport *report, Jsonb *event)
+{
+	bk_catalogue_put_wal_range(bk_event_url(report, event, "repository"), event,
+							   DT_NOBEGIN);
+}
+
 static void
 bk_event_deleting(BkReport *report, Jsonb *event)
 {
@@ -347,8 +394,11 @@ bk_event_deleting(BkReport *report, Jsonb *event)
 static void
 bk_event_deleted(BkReport *report, Jsonb *event)
 {
-	bk_catalogue_remove_backup(bk_event_url(report, event, "repository"),
-							   bk_event_id(event));
+	char	   *url = bk_event_url(report, event, "repository");
+	char	   *id = bk_event_id(event);
+
+	bk_catalogue_remove_backup(url, id);
+	bk_retention_forget(url, id);
 }
 
 static void

@@ -26,6 +26,8 @@ typedef struct BkReport
 	int64		copied;			/* backups, to other repositories */
 	int			check_count;
 	StringInfoData checks;		/* members of a JSON array */
+	int			decision_count;
+	StringInfoData decisions;	/* likewise */
 	MemoryContext line_context; /* emptied after each line */
 } BkReport;
 

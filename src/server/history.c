@@ -14,6 +14,9 @@
 #include "server/history.h"
 #include "server/installation.h"
 
+#define BK_HISTORY_COLUMNS 10	/* at most, of what is returned as rows */
+
+static void bk_history_rows(const char *format, int64 run, ReturnSetInfo *result);
 static void bk_history_query(const char *format, int64 run);
 static char *bk_history_value(int column);
 
@@ -42,18 +45,38 @@ bk_history_outcome(int64 run, BkOutcome *outcome)
 void
 bk_history_checks(int64 run, ReturnSetInfo *result)
 {
+	bk_history_rows("SELECT c.name, c.ok, c.detail, c.hint"
+					" FROM %s.backup_run_data AS r,"
+					" LATERAL pg_catalog.jsonb_to_recordset(r.result OPERATOR(pg_catalog.->) 'checks')"
+					" AS c (name text, ok boolean, detail text, hint text)"
+					" WHERE r.run OPERATOR(pg_catalog.=) $1", run, result);
+}
+
+void
+bk_history_decisions(int64 run, ReturnSetInfo *result)
+{
+	bk_history_rows("SELECT c.repository, c.id, c.kind, c.database, c.schedule, c.action, c.reason,"
+					" c.finished_at, c.stored_size, c.delete_after"
+					" FROM %s.backup_run_data AS r,"
+					" LATERAL pg_catalog.jsonb_to_recordset(r.result OPERATOR(pg_catalog.->) 'decisions')"
+					" AS c (repository integer, id text, kind text, database text, schedule text,"
+					" action text, reason text, finished_at timestamptz, stored_size bigint,"
+					" delete_after timestamptz)"
+					" WHERE r.run OPERATOR(pg_catalog.=) $1", run, result);
+}
+
+/* Adds the rows that a query about a run has. */
+static void
+bk_history_rows(const char *format, int64 run, ReturnSetInfo *result)
+{
 	uint64		i;
 
 	SPI_connect();
-	bk_history_query("SELECT c.name, c.ok, c.detail, c.hint"
-					 " FROM %s.backup_run_data AS r,"
-					 " LATERAL pg_catalog.jsonb_to_recordset(r.result OPERATOR(pg_catalog.->) 'checks')"
-					 " AS c (name text, ok boolean, detail text, hint text)"
-					 " WHERE r.run OPERATOR(pg_catalog.=) $1", run);
+	bk_history_query(format, run);
 	for (i = 0; i < SPI_processed; i++)
 	{
-		Datum		values[4];
-		bool		nulls[4];
+		Datum		values[BK_HISTORY_COLUMNS];
+		bool		nulls[BK_HISTORY_COLUMNS];
 		int			column;
 
 		for (column = 0; column < result->setDesc->natts; column++)

@@ -25,4 +25,7 @@ extern bool bk_history_outcome(int64 run, BkOutcome *outcome);
  */
 extern void bk_history_checks(int64 run, ReturnSetInfo *result);
 
+/* Adds a row for each decision of a run that expires backups. */
+extern void bk_history_decisions(int64 run, ReturnSetInfo *result);
+
 #endif							/* BK_SERVER_HISTORY_H */

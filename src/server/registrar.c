@@ -192,7 +192,7 @@ bk_registrar_request(void)
 
 	bk_text_copy(run->verb, sizeof(run->verb), "register");
 	repository.url = bk_setting_repository;
-	return bk_request_line(run, &repository);
+	return bk_request_line(run, &repository, "");
 }
 
 /* Something has changed: what has failed may succeed now. */

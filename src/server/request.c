@@ -32,7 +32,6 @@ static void bk_request_begin(StringInfo line, int64 run, const char *verb,
 							 int jobs);
 static void bk_request_slot(StringInfo line, const BkRun *run);
 static void bk_request_secrets(StringInfo line);
-static void bk_request_text(StringInfo line, const char *name, const char *value);
 static char *bk_request_utf8(const char *text);
 static char *bk_request_conninfo(void);
 static const char *bk_request_socket_directory(void);
@@ -135,7 +134,8 @@ bk_request_append(BkRun *run, const StringInfo argument)
 /* --- the worker's part --- */
 
 char *
-bk_request_line(const BkRun *run, const BkRepository *repository)
+bk_request_line(const BkRun *run, const BkRepository *repository,
+				const char *more)
 {
 	bool		is_backup = strcmp(run->verb, "backup") == 0;
 	StringInfoData line;
@@ -161,7 +161,7 @@ bk_request_line(const BkRun *run, const BkRepository *repository)
 	}
 	if (run->slot_at != 0)
 		bk_request_slot(&line, run);
-	appendStringInfo(&line, "%s}}\n", run->arguments);
+	appendStringInfo(&line, "%s%s}}\n", run->arguments, more);
 	return line.data;
 }
 
@@ -223,11 +223,11 @@ bk_request_secrets(StringInfo line)
 }
 
 /* Appends a member; every member follows another one. */
-static void
-bk_request_text(StringInfo line, const char *name, const char *value)
+void
+bk_request_text(StringInfo arguments, const char *name, const char *value)
 {
-	appendStringInfo(line, ", \"%s\": ", name);
-	escape_json(line, bk_request_utf8(value));
+	appendStringInfo(arguments, ", \"%s\": ", name);
+	escape_json(arguments, bk_request_utf8(value));
 }
 
 /* A name may come from a database of another encoding: look at it anyway. */

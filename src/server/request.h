@@ -34,8 +34,16 @@ extern void bk_request_add_bool(BkRun *run, const char *name, bool value);
 extern void bk_request_conninfo_word(StringInfo conninfo, const char *keyword,
 									 const char *value);
 
-/* Returns the line to be sent to the program, with its line feed. */
-extern char *bk_request_line(const BkRun *run, const BkRepository *repository);
+/*
+ * Returns the line to be sent to the program, with its line feed. "more" are
+ * arguments that only the worker knows, as the run has its own.
+ */
+extern char *bk_request_line(const BkRun *run, const BkRepository *repository,
+							 const char *more);
+
+/* Adds an argument to such arguments. */
+extern void bk_request_text(StringInfo arguments, const char *name,
+								const char *value);
 
 /* Returns the first line for the archiver's program; needs no database. */
 extern char *bk_request_archive_line(void);

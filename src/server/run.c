@@ -28,8 +28,10 @@
 #include "server/catalogue.h"
 #include "server/child.h"
 #include "server/event.h"
-#include "server/request.h"
 #include "server/previous.h"
+#include "server/request.h"
+#include "server/retention.h"
+#include "server/retention_store.h"
 #include "server/run.h"
 #include "server/schedule.h"
 #include "server/settings.h"
@@ -158,6 +160,7 @@ static void
 bk_work_do(BkWork *work)
 {
 	char	   *request;
+	char	   *more = "";
 
 	/* let the row be seen before anything is done */
 	pgstat_report_activity(STATE_RUNNING,
@@ -175,9 +178,11 @@ bk_work_do(BkWork *work)
 	bk_previous_add(&work->run);
 
 	/* encodings are looked up in catalogs */
+	if (strcmp(work->run.verb, "expire") == 0)
+		more = bk_retention_arguments();
 	StartTransactionCommand();
 	request = MemoryContextStrdup(TopMemoryContext,
-								  bk_request_line(&work->run, &work->repository));
+								  bk_request_line(&work->run, &work->repository, more));
 	CommitTransactionCommand();
 
 	/* it may have been canceled while the worker came to life */
@@ -252,12 +257,17 @@ bk_work_succeed(BkWork *work)
 
 	if (strcmp(work->run.verb, "adopt") == 0)
 		bk_work_adopt_schedules();
+	if (strcmp(work->run.verb, "backup") == 0)
+		bk_retention_follow();
 	if (strcmp(work->run.verb, "sync") != 0)
 		return;
 	/* what is known of a repository that was not read to its end stays */
 	foreach(cell, work->report.listed)
+	{
 		bk_catalogue_remove_unseen(lfirst(cell), work->report.since,
 								   work->run.accept);
+		bk_retention_forget_unseen(lfirst(cell), work->report.since);
+	}
 	snprintf(work->outcome.result, sizeof(work->outcome.result), INT64_FORMAT,
 			 bk_catalogue_count_backups());
 }

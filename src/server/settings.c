@@ -16,6 +16,7 @@
 
 #define BK_MAX_RUNS 64
 #define BK_DAY_MS (24 * 60 * 60 * 1000)
+#define BK_KEEP_MAX 1000000
 
 char	   *bk_setting_database;
 char	   *bk_setting_repository;
@@ -36,6 +37,16 @@ int			bk_setting_archive_timeout;
 char	   *bk_setting_clone_directory;
 int			bk_setting_archive_required;
 int			bk_setting_history;
+
+int			bk_setting_keep_last;
+int			bk_setting_keep_within;
+int			bk_setting_keep_daily;
+int			bk_setting_keep_weekly;
+int			bk_setting_keep_monthly;
+int			bk_setting_keep_yearly;
+int			bk_setting_recovery_window;
+int			bk_setting_minimum_good;
+int			bk_setting_expire_grace;
 
 static const struct config_enum_entry bk_archive_required_words[] =
 {
@@ -60,6 +71,9 @@ static const struct
 static void bk_settings_define_places(void);
 static void bk_settings_define_limits(void);
 static void bk_settings_define_status(void);
+static void bk_settings_define_retention(void);
+static void bk_settings_define_keep(const char *name, const char *words,
+									int *variable);
 static bool bk_settings_check_repository(char **value, void **extra,
 										 GucSource source);
 static bool bk_settings_check_compression(char **value, void **extra,
@@ -77,6 +91,7 @@ bk_settings_define(void)
 	bk_settings_define_places();
 	bk_settings_define_limits();
 	bk_settings_define_status();
+	bk_settings_define_retention();
 	MarkGUCPrefixReserved("backup_ext");
 }
 
@@ -186,6 +201,47 @@ bk_settings_define_limits(void)
 								"Sets how many runs work at the same time.",
 								NULL, &bk_setting_max_runs, 4, 1, BK_MAX_RUNS,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+/* What is kept of backups that no schedule with a retention of its own has made. */
+static void
+bk_settings_define_retention(void)
+{
+	bk_settings_define_keep("backup_ext.keep_last", "Sets how many of the newest backups are kept.",
+							&bk_setting_keep_last);
+	bk_settings_define_keep("backup_ext.keep_daily", "Sets of how many days the newest backup is kept.",
+							&bk_setting_keep_daily);
+	bk_settings_define_keep("backup_ext.keep_weekly", "Sets of how many weeks the newest backup is kept.",
+							&bk_setting_keep_weekly);
+	bk_settings_define_keep("backup_ext.keep_monthly", "Sets of how many months the newest backup is kept.",
+							&bk_setting_keep_monthly);
+	bk_settings_define_keep("backup_ext.keep_yearly", "Sets of how many years the newest backup is kept.",
+							&bk_setting_keep_yearly);
+	DefineCustomIntVariable("backup_ext.keep_within",
+							"Sets up to which age backups are kept.",
+							"One that is older is kept as well. Zero is no such rule.",
+							&bk_setting_keep_within, 0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.recovery_window",
+							"Sets for how long the cluster can be recovered to any moment.",
+							"Minus one means as long as the oldest base backup is kept.",
+							&bk_setting_recovery_window, -1, -1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.minimum_good",
+							"Sets how many good backups of each kind and database are kept in any case.",
+							NULL, &bk_setting_minimum_good, 1, 1, BK_KEEP_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.expire_grace",
+							"Sets for how long a backup can be brought back that has expired.",
+							NULL, &bk_setting_expire_grace, SECS_PER_DAY, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+static void
+bk_settings_define_keep(const char *name, const char *words, int *variable)
+{
+	DefineCustomIntVariable(name, words, "Zero is no such rule.", variable,
+							0, 0, BK_KEEP_MAX, PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 /*

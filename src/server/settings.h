@@ -32,6 +32,17 @@ extern int	bk_setting_archive_required;	/* see below */
 #define BK_REQUIRED_ALL 0
 #define BK_REQUIRED_FIRST 1
 
+/* Retention; numbers of 0: no such rule. */
+extern int	bk_setting_keep_last;
+extern int	bk_setting_keep_within; /* seconds */
+extern int	bk_setting_keep_daily;
+extern int	bk_setting_keep_weekly;
+extern int	bk_setting_keep_monthly;
+extern int	bk_setting_keep_yearly;
+extern int	bk_setting_recovery_window; /* seconds; -1: none is set */
+extern int	bk_setting_minimum_good;
+extern int	bk_setting_expire_grace;	/* seconds */
+
 /*
  * Defines the settings and reserves their prefix. Those that need a restart
  * are defined only while the server preloads its libraries.

@@ -41,7 +41,7 @@ CREATE ROLE operator LOGIN;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO operator;
 GRANT EXECUTE ON PROCEDURE backup_wait TO operator;
 GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status, backup_metrics,
-	backup_mark_list, backup_clone_list, backup_wal, backup_wal_range, backup_job TO operator;
+	backup_mark_list, backup_clone_list, backup_expired, backup_wal, backup_wal_range, backup_job TO operator;
 END
 
 # Call => SQLSTATE for nobody special, for the watcher, and for the operator.
@@ -55,6 +55,9 @@ my @matrix = (
 	[ "SELECT backup_restore('$kept', 'copy')", $denied, $denied, '' ],
 	[ "SELECT backup_pin('$kept')", $denied, $denied, '' ],
 	[ "SELECT backup_unpin('$kept')", $denied, $denied, '' ],
+	[ 'SELECT * FROM backup_expire()', $denied, $denied, '' ],
+	[ "SELECT backup_unexpire('$kept')", $denied, $denied, '42704' ],
+	[ 'SELECT * FROM backup_expired', $denied, '', '' ],
 	[ "SELECT backup_delete('$kept')", $denied, $denied, '' ],
 	[ q(SELECT backup_mark('x')), $denied, $denied, '55000' ],
 	[ q(SELECT backup_clone('x')), $denied, $denied, $denied ],
@@ -89,7 +92,7 @@ my @matrix = (
 	[ 'SELECT * FROM backup_health()', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
-	'backup_wal_range_data', 'backup_schedule_data', 'backup_schedule_state_data', 'backup_schedule_work_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data')
+	'backup_wal_range_data', 'backup_expired_data', 'backup_schedule_data', 'backup_schedule_state_data', 'backup_schedule_work_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
