@@ -36,7 +36,7 @@ endif
 include $(PGXS)
 
 # The extension's script in the order in which it is run.
-SCRIPT = tables schedule functions views job status_shared status_schedules status_backups status_others status metrics retention privileges
+SCRIPT = tables schedule functions views job status_shared status_schedules status_backups status_others alarm status metrics retention privileges
 build/backup_ext--$(BK_VERSION).sql: $(SCRIPT:%=sql/%.sql)
 	@mkdir -p $(@D)
 	cat $^ >$@

@@ -46,13 +46,15 @@ CREATE VIEW @extschema@.backup_status AS
             SELECT * FROM @extschema@.backup_status_restores
             UNION ALL
             SELECT * FROM @extschema@.backup_status_checksums
+            UNION ALL
+            SELECT * FROM @extschema@.backup_status_alarms
         ) AS p
         LEFT JOIN @extschema@.backup_alarm_state_data AS d
             ON d.what OPERATOR(pg_catalog.=) p.what AND d.subject OPERATOR(pg_catalog.=) p.subject;
 COMMENT ON VIEW @extschema@.backup_status IS
 'one row, with a verdict, for each thing that is protected, also when nothing ever succeeded';
-COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "schedule" with its name, "base backups", "WAL archiving", "repository" or "copies in repository" with its place in the setting, "restore tests" or "data checksums"';
-COMMENT ON COLUMN @extschema@.backup_status.subject IS 'kind of thing: schedule, database, base backups, WAL archiving, repository, copies, restore tests or data checksums';
+COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "schedule" with its name, "base backups", "WAL archiving", "repository" or "copies in repository" with its place in the setting, "restore tests", "data checksums" or "alarms"';
+COMMENT ON COLUMN @extschema@.backup_status.subject IS 'kind of thing: schedule, database, base backups, WAL archiving, repository, copies, restore tests, data checksums or alarms';
 COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, if it is about one';
 COMMENT ON COLUMN @extschema@.backup_status.state IS 'ok, warning or critical';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';

@@ -25,7 +25,6 @@
 #define BK_SPELLING_DISTANCE 3
 
 static char *bk_argument_similar_database(const char *name);
-static bool bk_argument_has_control(const char *text);
 
 void
 bk_argument_needed(FunctionCallInfo fcinfo, int number, const char *name)
@@ -229,7 +228,7 @@ bk_argument_label(FunctionCallInfo fcinfo, int number)
 	return label;
 }
 
-static bool
+bool
 bk_argument_has_control(const char *text)
 {
 	for (; *text != '\0'; text++)

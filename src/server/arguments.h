@@ -47,4 +47,7 @@ extern char *bk_argument_schedule(FunctionCallInfo fcinfo, int number);
 /* Returns a label; NULL if there is none. */
 extern char *bk_argument_label(FunctionCallInfo fcinfo, int number);
 
+/* Has a text a control character in it? */
+extern bool bk_argument_has_control(const char *text);
+
 #endif							/* BK_SERVER_ARGUMENTS_H */

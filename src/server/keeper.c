@@ -17,6 +17,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "server/alarm.h"
 #include "server/catalogue.h"
 #include "server/keeper.h"
 #include "server/promotion.h"
@@ -40,7 +41,8 @@ static const BkConcern bk_keeper_concerns[] =
 	bk_promotion_look,
 	bk_timetable_keep,
 	bk_prune_history,
-	bk_state_track
+	bk_state_track,
+	bk_alarm_look
 };
 
 static bool bk_keeper_knows_tables(void);

@@ -170,7 +170,7 @@ bk_launcher_free_entry(BkLauncher *launcher)
 {
 	int			i;
 
-	for (i = 0; i < bk_setting_max_runs; i++)
+	for (i = 0; i < Min(bk_setting_max_runs + BK_TELLING_RUNS, BK_SLOTS); i++)
 	{
 		if (launcher->workers[i].handle == NULL)
 			return &launcher->workers[i];

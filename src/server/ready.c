@@ -66,6 +66,20 @@ bk_ready_require(void)
 }
 
 void
+bk_ready_require_alarms(void)
+{
+	const BkCondition *condition;
+	BkOutcome	problem;
+
+	for (condition = bk_conditions; condition->name != NULL; condition++)
+	{
+		if (condition->needed && condition->holds != bk_ready_repository &&
+			!condition->holds(&problem))
+			bk_outcome_report(&problem, ERROR);
+	}
+}
+
+void
 bk_ready_require_replaceable(void)
 {
 	LockData   *locks;

@@ -24,6 +24,9 @@ extern void bk_ready_require(void);
 /* As bk_ready_require, and the caller must not keep a database from being replaced. */
 extern void bk_ready_require_replaceable(void);
 
+/* As bk_ready_require, for alarms: they need no repository. */
+extern void bk_ready_require_alarms(void);
+
 /* Raises an error unless the library was preloaded and this is the home database. */
 extern void bk_ready_require_home(void);
 

@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgtime.h"
@@ -31,6 +32,8 @@ static void bk_request_append(BkRun *run, const StringInfo argument);
 static void bk_request_begin(StringInfo line, int64 run, const char *verb,
 							 int jobs);
 static void bk_request_slot(StringInfo line, const BkRun *run);
+static void bk_request_places(StringInfo line, const BkRun *run,
+							  const BkRepository *repository);
 static void bk_request_secrets(StringInfo line);
 static char *bk_request_utf8(const char *text);
 static char *bk_request_conninfo(void);
@@ -119,6 +122,27 @@ bk_request_add_bool(BkRun *run, const char *name, bool value)
 	bk_request_append(run, &argument);
 }
 
+void
+bk_request_add_list(BkRun *run, const char *name, ArrayType *list)
+{
+	StringInfoData argument;
+	Datum	   *items;
+	int			count;
+	int			i;
+
+	deconstruct_array(list, TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &count);
+	initStringInfo(&argument);
+	appendStringInfo(&argument, ", \"%s\": [", name);
+	for (i = 0; i < count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&argument, ", ");
+		escape_json(&argument, bk_request_utf8(TextDatumGetCString(items[i])));
+	}
+	appendStringInfoChar(&argument, ']');
+	bk_request_append(run, &argument);
+}
+
 static void
 bk_request_append(BkRun *run, const StringInfo argument)
 {
@@ -141,14 +165,9 @@ bk_request_line(const BkRun *run, const BkRepository *repository,
 	StringInfoData line;
 
 	bk_request_begin(&line, run->run, run->verb, bk_setting_jobs);
-	bk_request_text(&line, "repository", repository->url);
-	if (strcmp(run->verb, "init") != 0 && repository->id[0] != '\0')
-		bk_request_text(&line, "repository_id", repository->id);
-	bk_request_secrets(&line);
-	bk_request_text(&line, "conninfo", bk_request_conninfo());
-	if (bk_setting_role[0] != '\0')
-		bk_request_text(&line, "role", bk_setting_role);
-	bk_request_text(&line, "home", bk_setting_database);
+	/* who tells people has to do with neither repository nor server */
+	if (strcmp(run->verb, "notify") != 0)
+		bk_request_places(&line, run, repository);
 	if (is_backup)
 	{
 		bk_request_text(&line, "compression", bk_setting_compression);
@@ -163,6 +182,20 @@ bk_request_line(const BkRun *run, const BkRepository *repository,
 		bk_request_slot(&line, run);
 	appendStringInfo(&line, "%s%s}}\n", run->arguments, more);
 	return line.data;
+}
+
+/* Where the backups are, and the server. */
+static void
+bk_request_places(StringInfo line, const BkRun *run, const BkRepository *repository)
+{
+	bk_request_text(line, "repository", repository->url);
+	if (strcmp(run->verb, "init") != 0 && repository->id[0] != '\0')
+		bk_request_text(line, "repository_id", repository->id);
+	bk_request_secrets(line);
+	bk_request_text(line, "conninfo", bk_request_conninfo());
+	if (bk_setting_role[0] != '\0')
+		bk_request_text(line, "role", bk_setting_role);
+	bk_request_text(line, "home", bk_setting_database);
 }
 
 char *

@@ -8,6 +8,7 @@
 #define BK_SERVER_REQUEST_H
 
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 
 #include "server/catalogue.h"
 #include "server/shared.h"
@@ -29,6 +30,9 @@ extern void bk_request_add_number(BkRun *run, const char *name, int64 value);
 
 /* Adds an argument that is true or false. */
 extern void bk_request_add_bool(BkRun *run, const char *name, bool value);
+
+/* Adds an argument that is a list of texts, from an array without nulls. */
+extern void bk_request_add_list(BkRun *run, const char *name, ArrayType *list);
 
 /* Adds a keyword and its value to a connection string. */
 extern void bk_request_conninfo_word(StringInfo conninfo, const char *keyword,

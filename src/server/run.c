@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "server/catalogue.h"
+#include "server/channel.h"
 #include "server/child.h"
 #include "server/event.h"
 #include "server/previous.h"
@@ -63,7 +64,7 @@ static void bk_work_do(BkWork *work);
 static void bk_work_relay(BkWork *work);
 static void bk_work_forget_missing(BkWork *work);
 static void bk_work_succeed(BkWork *work);
-static void bk_work_adopt_schedules(void);
+static void bk_work_take_over(void);
 static bool bk_work_record(BkWork *work);
 static void bk_work_refresh(BkWork *work);
 static void bk_work_on_event(void *arg, char *line, int length);
@@ -256,7 +257,7 @@ bk_work_succeed(BkWork *work)
 	ListCell   *cell;
 
 	if (strcmp(work->run.verb, "adopt") == 0)
-		bk_work_adopt_schedules();
+		bk_work_take_over();
 	if (strcmp(work->run.verb, "backup") == 0)
 		bk_retention_follow();
 	if (strcmp(work->run.verb, "sync") != 0)
@@ -272,13 +273,14 @@ bk_work_succeed(BkWork *work)
 			 bk_catalogue_count_backups());
 }
 
-/* Who takes the repository over goes on with what was scheduled. */
+/* Who takes the repository over goes on with what was scheduled, and tells the same people. */
 static void
-bk_work_adopt_schedules(void)
+bk_work_take_over(void)
 {
 	MemoryContext caller = bk_statement_begin();
 
 	bk_schedule_adopt();
+	bk_channel_adopt();
 	bk_statement_commit(caller);
 }
 

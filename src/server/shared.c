@@ -40,6 +40,7 @@ static void bk_shared_request_hook(void);
 static void bk_shared_startup_hook(void);
 static void bk_shared_launcher_detach(int code, Datum arg);
 static int	bk_shared_find(int64 run);
+static bool bk_run_tells(const BkRun *run);
 static void bk_shared_finish_locked(BkSlot *slot, const BkOutcome *outcome);
 static void bk_shared_finish_canceled(BkSlot *slot);
 static void bk_shared_free_if_unneeded(BkSlot *slot);
@@ -269,7 +270,7 @@ int
 bk_shared_next(int limit)
 {
 	int			oldest = -1;
-	int			at_work = 0;
+	int			at_work[2] = {0, 0};
 	int			i;
 
 	LWLockAcquire(bk_shared->lock, LW_EXCLUSIVE);
@@ -278,13 +279,17 @@ bk_shared_next(int limit)
 		BkRun	   *run = &bk_shared->slots[i].run;
 
 		if (run->state == BK_RUN_STARTING || run->state == BK_RUN_RUNNING)
-			at_work++;
+			at_work[bk_run_tells(run)]++;
+	}
+	for (i = 0; i < BK_SLOTS; i++)
+	{
+		BkRun	   *run = &bk_shared->slots[i].run;
+
 		if (run->state == BK_RUN_QUEUED &&
+			at_work[bk_run_tells(run)] < (bk_run_tells(run) ? BK_TELLING_RUNS : limit) &&
 			(oldest < 0 || run->run < bk_shared->slots[oldest].run.run))
 			oldest = i;
 	}
-	if (at_work >= limit)
-		oldest = -1;
 	if (oldest >= 0)
 	{
 		BkRun	   *run = &bk_shared->slots[oldest].run;
@@ -295,6 +300,13 @@ bk_shared_next(int limit)
 	}
 	LWLockRelease(bk_shared->lock);
 	return oldest;
+}
+
+/* Does it tell people, which is not to wait for backups? */
+static bool
+bk_run_tells(const BkRun *run)
+{
+	return strcmp(run->verb, "notify") == 0;
 }
 
 void

@@ -41,7 +41,7 @@ CREATE ROLE operator LOGIN;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO operator;
 GRANT EXECUTE ON PROCEDURE backup_wait TO operator;
 GRANT SELECT ON backup_run, backup_progress, backup_catalogue, backup_status, backup_metrics,
-	backup_mark_list, backup_clone_list, backup_expired, backup_wal, backup_wal_range, backup_job TO operator;
+	backup_mark_list, backup_clone_list, backup_channel_list, backup_expired, backup_wal, backup_wal_range, backup_job TO operator;
 END
 
 # Call => SQLSTATE for nobody special, for the watcher, and for the operator.
@@ -88,11 +88,18 @@ my @matrix = (
 	[ 'SELECT * FROM backup_wal', $denied, '', '' ],
 	[ 'SELECT * FROM backup_wal_range', $denied, '', '' ],
 	[ 'SELECT * FROM backup_wal_state(false, 0, 0)', $denied, '', '' ],
+	[ q(SELECT backup_channel('x', 'notify', 'x')), $denied, $denied, '' ],
+	[ q(SELECT backup_channel('y', 'program', '/bin/sh')), $denied, $denied, $denied ],
+	[ q(SELECT backup_channel('y', 'slack', secret_file => '/etc/passwd')), $denied, $denied, $denied ],
+	[ q(SELECT backup_notify_test('x')), $denied, $denied, '' ],
+	[ q(SELECT backup_channel_drop('x')), $denied, $denied, '' ],
+	[ 'SELECT * FROM backup_channel_list', $denied, '', '' ],
 	[ 'SELECT * FROM backup_metrics', $denied, '', '' ],
 	[ 'SELECT * FROM backup_health()', $denied, '', '' ],
 	[ 'SELECT * FROM backup_status', $denied, '', '' ]);
 for my $table ('backup_repository_data', 'backup_catalogue_data', 'backup_run_data', 'backup_mark_data', 'backup_clone_data',
-	'backup_wal_range_data', 'backup_expired_data', 'backup_schedule_data', 'backup_schedule_state_data', 'backup_schedule_work_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data')
+	'backup_wal_range_data', 'backup_expired_data', 'backup_schedule_data', 'backup_schedule_state_data', 'backup_schedule_work_data', 'backup_run_count_data', 'backup_space_data', 'backup_alarm_state_data',
+	'backup_channel_data', 'backup_channel_state_data', 'backup_told_data', 'backup_notice_data')
 {
 	push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 		"SELECT * FROM $table", "INSERT INTO $table DEFAULT VALUES", "DELETE FROM $table",
@@ -108,7 +115,7 @@ push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 	q(ALTER SYSTEM SET backup_ext.conninfo = 'host=/tmp'));
 push @matrix, map { [ "SELECT * FROM $_", $denied, $denied, $denied ] } (
 	'backup_attempt', 'backup_plan', 'backup_status_schedules', 'backup_status_databases', 'backup_status_base', 'backup_status_wal',
-	'backup_status_repositories', 'backup_status_copies', 'backup_status_restores', 'backup_status_checksums');
+	'backup_status_repositories', 'backup_status_copies', 'backup_status_restores', 'backup_status_checksums', 'backup_status_alarms');
 push @matrix, [ 'DELETE FROM backup_run', '55000', '55000', '55000' ];
 for my $line (@matrix)
 {
