@@ -13,8 +13,14 @@
 #include "server/schedule.h"
 #include "server/statement.h"
 
-static const char bk_sql_names[] =
-"SELECT d.name FROM %s.backup_schedule_data AS d ORDER BY d.name COLLATE \"C\"";
+/* What is planned for a time to come, and not under way, can be left alone. */
+static const char bk_sql_glance[] =
+"SELECT d.name, s.next_run_at, s.name IS NULL OR s.changed_at <> d.changed_at"
+" OR s.next_run_at <= $1 OR s.last_slot > $1 OR s.queued_slot IS NOT NULL"
+" OR (s.next_run_at IS NOT NULL) <> (d.enabled AND d.system_identifier = $2 AND $3)"
+" OR EXISTS (SELECT FROM %s.backup_schedule_work_data AS w WHERE w.schedule = d.name)"
+" FROM %s.backup_schedule_data AS d LEFT JOIN %s.backup_schedule_state_data AS s"
+" ON s.name = d.name ORDER BY d.name COLLATE \"C\"";
 
 static const char bk_sql_lock[] =
 "SELECT d.name, d.schedule, d.timezone, d.kind, d.database, d.content, d.level,"
@@ -77,16 +83,26 @@ static int64 bk_row_number(uint64 row, int column);
 static TimestampTz bk_row_time(uint64 row, int column);
 
 List *
-bk_schedule_names(void)
+bk_schedule_glance(TimestampTz now, bool may_be_obeyed)
 {
 	BkValues	values = {0};
-	List	   *names = NIL;
+	List	   *glances = NIL;
 	uint64		i;
 
-	bk_statement_execute(bk_sql_names, &values);
+	bk_values_add_time(&values, now);
+	bk_values_add_text(&values, bk_schedule_cluster());
+	bk_values_add(&values, BOOLOID, BoolGetDatum(may_be_obeyed), false);
+	bk_statement_execute(bk_sql_glance, &values);
 	for (i = 0; i < SPI_processed; i++)
-		names = lappend(names, bk_row_text(i, 1));
-	return names;
+	{
+		BkScheduleGlance *glance = palloc0(sizeof(BkScheduleGlance));
+
+		glance->name = bk_row_text(i, 1);
+		glance->next_run_at = bk_row_time(i, 2);
+		glance->wants_look = bk_row_number(i, 3) != 0;
+		glances = lappend(glances, glance);
+	}
+	return glances;
 }
 
 BkSchedule *

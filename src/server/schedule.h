@@ -54,8 +54,20 @@ typedef struct BkSchedule
 	List	   *parts;			/* of slot_at: BkWorkPart, in their order */
 } BkSchedule;
 
-/* Returns the names of all schedules. */
-extern List *bk_schedule_names(void);
+/* A schedule at first sight. */
+typedef struct BkScheduleGlance
+{
+	char	   *name;
+	bool		wants_look;		/* there may be something to do or to write */
+	TimestampTz next_run_at;	/* 0: none */
+} BkScheduleGlance;
+
+/*
+ * Returns a BkScheduleGlance for each schedule. Writes and locks nothing, so that
+ * a server on which nothing happens writes no WAL. Where none is to be obeyed
+ * now, say so.
+ */
+extern List *bk_schedule_glance(TimestampTz now, bool may_be_obeyed);
 
 /*
  * Reads a schedule and locks it until the end of the transaction. NULL: there is

@@ -21,7 +21,7 @@
 #define BK_TIMETABLE_RETRY USECS_PER_MINUTE /* when a schedule could not be looked at */
 #define BK_TIMETABLE_FULL (10 * USECS_PER_SEC)	/* when no more runs can be queued */
 
-static List *bk_timetable_names(void);
+static List *bk_timetable_glances(TimestampTz now);
 static TimestampTz bk_timetable_try(const char *name, TimestampTz now);
 static TimestampTz bk_timetable_keep_one(const char *name, TimestampTz now);
 static TimestampTz bk_timetable_advance(BkSchedule *schedule, TimestampTz now, BkTask *task);
@@ -38,9 +38,11 @@ bk_timetable_keep(TimestampTz now)
 	TimestampTz next = 0;
 	ListCell   *cell;
 
-	foreach(cell, bk_timetable_names())
+	foreach(cell, bk_timetable_glances(now))
 	{
-		TimestampTz wanted = bk_timetable_try(lfirst(cell), now);
+		BkScheduleGlance *glance = lfirst(cell);
+		TimestampTz wanted = glance->wants_look ?
+			bk_timetable_try(glance->name, now) : glance->next_run_at;
 
 		if (wanted != 0 && (next == 0 || wanted < next))
 			next = wanted;
@@ -48,22 +50,28 @@ bk_timetable_keep(TimestampTz now)
 	return next;
 }
 
-/* The names of all schedules; what is left of others goes. */
+/* All schedules; what is left of others goes. */
 static List *
-bk_timetable_names(void)
+bk_timetable_glances(TimestampTz now)
 {
 	MemoryContext caller = bk_statement_begin();
-	List	   *names = NIL;
+	List	   *glances = NIL;
 	List	   *found;
 	ListCell   *cell;
 
 	bk_schedule_remove_orphans();
-	found = bk_schedule_names();
+	found = bk_schedule_glance(now, bk_setting_fence[0] == '\0');
 	MemoryContextSwitchTo(caller);
 	foreach(cell, found)
-		names = lappend(names, pstrdup(lfirst(cell)));
+	{
+		BkScheduleGlance *glance = palloc(sizeof(BkScheduleGlance));
+
+		*glance = *(BkScheduleGlance *) lfirst(cell);
+		glance->name = pstrdup(glance->name);
+		glances = lappend(glances, glance);
+	}
 	bk_statement_commit(caller);
-	return names;
+	return glances;
 }
 
 /* What is wrong with one schedule does not keep the others waiting. */
