@@ -217,7 +217,10 @@ CREATE FUNCTION @extschema@.backup_wal_state(
     OUT stored_size bigint,
     OUT counted_since timestamptz,
     OUT program_pid integer,
-    OUT gaps bigint
+    OUT gaps bigint,
+    OUT disk_free bigint,
+    OUT disk_total bigint,
+    OUT full_at timestamptz
 ) RETURNS record
 LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'bk_wal_state';

@@ -40,7 +40,7 @@ CREATE VIEW @extschema@.backup_status_databases AS
         WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.state IN ('queued', 'running')
     )
     SELECT n.database AS what, 'database' AS subject, n.database, v.verdict[1] AS state, v.verdict[2] AS reason,
-        g.finished_at AS last_success_at, g.id AS last_success_id, p.late_at OPERATOR(pg_catalog.-) g.finished_at AS target_age,
+        g.finished_at AS last_success_at, g.id AS last_success_id, p.target_age,
         a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
         p.next_at AS next_run_at,
         g.plain_size AS last_size, u.usual_size,
@@ -101,10 +101,11 @@ CREATE VIEW @extschema@.backup_status_databases AS
         ) AS f ON true
         -- when the schedules that are for it want the next one, and miss the last one
         LEFT JOIN LATERAL (
-            SELECT pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
+            SELECT pg_catalog.min(l.late_at OPERATOR(pg_catalog.-) GREATEST(g.finished_at, p.created_at)) AS target_age,
+                pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
             FROM @extschema@.backup_plan AS p
                 CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone,
-                    COALESCE(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
+                    GREATEST(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
                 CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone, pg_catalog.now(), NULL, NULL) AS x
             WHERE p.kind OPERATOR(pg_catalog.=) 'logical' AND n.database OPERATOR(pg_catalog.~~) p.databases
         ) AS p ON true
@@ -115,7 +116,8 @@ CREATE VIEW @extschema@.backup_status_databases AS
                     WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>=) 3
                     THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) END::bigint AS usual_size
             FROM (
-                    SELECT c.plain_size, pg_catalog.date_part('isodow', c.started_at) OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', g.started_at) AS same_day
+                    SELECT c.plain_size, pg_catalog.date_part('isodow', pg_catalog.timezone('UTC', c.started_at))
+                            OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', pg_catalog.timezone('UTC', g.started_at)) AS same_day
                     FROM @extschema@.backup_catalogue AS c
                     WHERE c.first AND c.database OPERATOR(pg_catalog.=) n.database AND c.kind OPERATOR(pg_catalog.=) g.kind
                         AND c.content OPERATOR(pg_catalog.=) 'all' AND c.state OPERATOR(pg_catalog.=) 'good'
@@ -129,6 +131,8 @@ CREATE VIEW @extschema@.backup_status_databases AS
             SELECT CASE
                 WHEN b.state OPERATOR(pg_catalog.=) 'bad'
                     THEN ARRAY['critical', pg_catalog.concat('The newest backup ', b.id, ' is bad.')]
+                WHEN g.id IS NULL AND a.requested_at IS NULL AND p.next_at IS NOT NULL
+                    THEN ARRAY['ok', 'It has no backup yet, and a schedule will come to it.']
                 WHEN g.id IS NULL
                     THEN ARRAY['critical', 'There is no good backup.']
                 WHEN p.late_at OPERATOR(pg_catalog.<) pg_catalog.now() AND g.id IS NOT NULL
@@ -151,9 +155,13 @@ CREATE VIEW @extschema@.backup_status_databases AS
                 ELSE ARRAY['ok', 'The last attempt made a good backup.']
             END AS verdict
         ) AS v
-    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL;
+    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL
+        -- a new one that a schedule will come to
+        OR p.next_at IS NOT NULL
+            AND EXISTS (SELECT FROM pg_catalog.pg_database AS d
+                        WHERE d.datname OPERATOR(pg_catalog.=) n.database AND d.datallowconn AND NOT d.datistemplate);
 COMMENT ON VIEW @extschema@.backup_status_databases IS
-'part of backup_status: each database that has a backup, or that exists and for which one was tried';
+'part of backup_status: each database that has a backup, or that exists and for which one was tried or is wanted by a schedule';
 
 -- A repository can have base backups of other clusters.
 CREATE VIEW @extschema@.backup_status_base AS
@@ -177,12 +185,13 @@ CREATE VIEW @extschema@.backup_status_base AS
         WHERE r.repository_number OPERATOR(pg_catalog.=) 1 AND r.system_identifier OPERATOR(pg_catalog.=) own.system_identifier
     )
     SELECT 'base backups' AS what, 'base backups' AS subject, NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
-        g.finished_at AS last_success_at, g.id AS last_success_id, p.late_at OPERATOR(pg_catalog.-) g.finished_at AS target_age,
+        g.finished_at AS last_success_at, g.id AS last_success_id, p.target_age,
         a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
         p.next_at AS next_run_at,
         g.plain_size AS last_size, u.usual_size,
         t.plain_size, t.stored_size, t.backups,
-        t.recovery_from, l.last_archived_at AS recovery_to,
+        t.recovery_from, CASE WHEN l.last_archived_at IS NOT NULL
+            THEN GREATEST(l.last_archived_at, (SELECT r.last_archived_time FROM pg_catalog.pg_stat_get_archiver() AS r)) END AS recovery_to,
         t.verified_at, q.finished_at AS restore_tested_at, q.finished_at OPERATOR(pg_catalog.-) q.started_at AS restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
         EXISTS (SELECT FROM @extschema@.backup_attempt AS r
@@ -247,10 +256,11 @@ CREATE VIEW @extschema@.backup_status_base AS
         ) AS f ON true
         -- when the schedules that are for it want the next one, and miss the last one
         LEFT JOIN LATERAL (
-            SELECT pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
+            SELECT pg_catalog.min(l.late_at OPERATOR(pg_catalog.-) GREATEST(g.finished_at, p.created_at)) AS target_age,
+                pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
             FROM @extschema@.backup_plan AS p
                 CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone,
-                    COALESCE(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
+                    GREATEST(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
                 CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone, pg_catalog.now(), NULL, NULL) AS x
             WHERE p.kind OPERATOR(pg_catalog.=) 'base'
         ) AS p ON true
@@ -267,7 +277,8 @@ CREATE VIEW @extschema@.backup_status_base AS
                     WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>=) 3
                     THEN pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.plain_size) END::bigint AS usual_size
             FROM (
-                    SELECT c.plain_size, pg_catalog.date_part('isodow', c.started_at) OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', g.started_at) AS same_day
+                    SELECT c.plain_size, pg_catalog.date_part('isodow', pg_catalog.timezone('UTC', c.started_at))
+                            OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', pg_catalog.timezone('UTC', g.started_at)) AS same_day
                     FROM base AS c
                     WHERE c.state OPERATOR(pg_catalog.=) 'good' AND NOT c.schedule IS DISTINCT FROM g.schedule
                         AND c.started_at OPERATOR(pg_catalog.<) g.started_at

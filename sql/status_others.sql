@@ -9,9 +9,9 @@ CREATE VIEW @extschema@.backup_status_wal AS
         w.last_failed_at AS last_failure_at, w.failure AS last_failure, NULL::timestamptz AS next_run_at,
         NULL::bigint AS last_size, NULL::bigint AS usual_size,
         NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
-        NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to, NULL::timestamptz AS verified_at,
+        NULL::timestamptz AS recovery_from, w.last_archived_at AS recovery_to, NULL::timestamptz AS verified_at,
         NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
-        NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
+        w.disk_free AS storage_free, w.disk_total AS storage_total, w.full_at,
         w.waiting OPERATOR(pg_catalog.>) 0 AS running
     FROM @extschema@.backup_wal AS w;
 COMMENT ON VIEW @extschema@.backup_status_wal IS

@@ -15,9 +15,9 @@ CREATE VIEW @extschema@.backup_status_schedules AS
     )
     SELECT pg_catalog.concat('schedule ', s.name) AS what, 'schedule' AS subject,
         NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
-        g.at AS last_success_at, g.id AS last_success_id, p.late_at OPERATOR(pg_catalog.-) COALESCE(g.at, s.created_at) AS target_age,
+        g.at AS last_success_at, g.id AS last_success_id, CASE WHEN s.ours THEN p.late_at OPERATOR(pg_catalog.-) GREATEST(g.at, s.created_at) END AS target_age,
         a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
-        CASE WHEN s.ours THEN n.next_at END AS next_run_at,
+        CASE WHEN s.ours THEN COALESCE(k.next_run_at, n.next_at) END AS next_run_at,
         g.plain_size AS last_size, NULL::bigint AS usual_size,
         NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
         NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to,
@@ -26,6 +26,8 @@ CREATE VIEW @extschema@.backup_status_schedules AS
         EXISTS (SELECT FROM @extschema@.backup_attempt AS r
                 WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.state IN ('queued', 'running')) AS running
     FROM wanted AS s
+        -- what the keeper has found, if it has seen the schedule as it is now
+        LEFT JOIN @extschema@.backup_schedule_state_data AS k ON k.name OPERATOR(pg_catalog.=) s.name AND k.changed_at OPERATOR(pg_catalog.=) s.changed_at
         LEFT JOIN LATERAL (
             (SELECT c.finished_at AS at, c.id, c.plain_size
              FROM @extschema@.backup_catalogue AS c
@@ -64,12 +66,14 @@ CREATE VIEW @extschema@.backup_status_schedules AS
         ) AS f ON true
         -- from when on it is late, and too late
         CROSS JOIN LATERAL @extschema@.backup_schedule_limits(s.schedule, s.timezone,
-            COALESCE(g.at, s.created_at), s.jitter, s.late_after) AS p
+            GREATEST(g.at, s.created_at), s.jitter, s.late_after) AS p
         CROSS JOIN LATERAL @extschema@.backup_schedule_limits(s.schedule, s.timezone, pg_catalog.now(), NULL, NULL) AS n
         CROSS JOIN LATERAL (
             SELECT CASE
                 WHEN NOT s.ours
                     THEN ARRAY['ok', 'It is of another cluster and not obeyed here.']
+                WHEN k.problem IS NOT NULL
+                    THEN ARRAY['critical', pg_catalog.concat('It cannot be obeyed: ', k.problem, '.')]
                 WHEN n.next_at IS NULL
                     THEN ARRAY['critical', 'It never comes.']
                 WHEN p.late_at OPERATOR(pg_catalog.<) pg_catalog.now()

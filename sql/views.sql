@@ -266,6 +266,9 @@ COMMENT ON COLUMN @extschema@.backup_wal.oldest_waiting_wal IS 'file that waits 
 COMMENT ON COLUMN @extschema@.backup_wal.oldest_waiting_since IS 'since when it waits';
 COMMENT ON COLUMN @extschema@.backup_wal.wal_directory_bytes IS 'bytes in pg_wal';
 COMMENT ON COLUMN @extschema@.backup_wal.disk_used_percent IS 'how full the file system of pg_wal is';
+COMMENT ON COLUMN @extschema@.backup_wal.disk_free IS 'bytes that are free there';
+COMMENT ON COLUMN @extschema@.backup_wal.disk_total IS 'bytes that there are';
+COMMENT ON COLUMN @extschema@.backup_wal.full_at IS 'when it will be full if nothing is archived any more and WAL comes as fast as what waits has come';
 COMMENT ON COLUMN @extschema@.backup_wal.archived_count IS 'number of files that were archived, as PostgreSQL counts them';
 COMMENT ON COLUMN @extschema@.backup_wal.failed_count IS 'number of failed attempts, as PostgreSQL counts them';
 COMMENT ON COLUMN @extschema@.backup_wal.last_failed_wal IS 'file whose archiving last failed';

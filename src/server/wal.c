@@ -18,7 +18,7 @@
 #include "server/message.h"
 #include "server/wal_state.h"
 
-#define BK_WAL_COLUMNS 27
+#define BK_WAL_COLUMNS 30
 
 PG_FUNCTION_INFO_V1(bk_wal_state);
 
@@ -26,6 +26,7 @@ static void bk_wal_what(const BkWalState *state, Datum *v, bool *n);
 static void bk_wal_progress(const BkWalState *state, Datum *v, bool *n);
 static void bk_wal_failure(const BkWalState *state, Datum *v, bool *n);
 static void bk_wal_program(const BkWalState *state, Datum *v, bool *n);
+static void bk_wal_disk(const BkWalState *state, Datum *v, bool *n);
 
 /* The columns are those of the function in the extension's script, in order. */
 Datum
@@ -55,6 +56,7 @@ bk_wal_state(PG_FUNCTION_ARGS)
 	bk_wal_program(state, v + 20, n + 20);
 	v[26] = Int64GetDatum(catalogue.gaps);
 	n[26] = PG_ARGISNULL(1);
+	bk_wal_disk(state, v + 27, n + 27);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), v, n)));
 }
 
@@ -135,4 +137,15 @@ bk_wal_program(const BkWalState *state, Datum *v, bool *n)
 	for (i = 0; i < 6; i++)
 		n[i] = !state->has_stats;
 	n[5] = n[5] || state->stats.child_pid == 0;
+}
+
+/* disk_free, disk_total, full_at */
+static void
+bk_wal_disk(const BkWalState *state, Datum *v, bool *n)
+{
+	bool		known = state->disk_total > 0;
+
+	bk_column_size(&v[0], &n[0], known ? state->disk_free : -1);
+	bk_column_size(&v[1], &n[1], known ? state->disk_total : -1);
+	bk_column_time(&v[2], &n[2], state->full_at);
 }

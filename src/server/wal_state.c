@@ -23,18 +23,24 @@
 #define BK_WAL_TOO_LATE_MS (15 * 60 * 1000)
 #define BK_WAL_DISK_WARNING 80	/* percent */
 #define BK_WAL_DISK_CRITICAL 90
+#define BK_WAL_DISK_LAST 95
+#define BK_WAL_FULL_WARNING_MS (6 * 60 * 60 * 1000)
+#define BK_WAL_FULL_CRITICAL_MS (60 * 60 * 1000)
+#define BK_WAL_RATE_LEAST (60 * USECS_PER_SEC)
 
 static bool bk_wal_state_is_module(const BkWalState *state);
 static void bk_wal_state_settings(BkWalState *state);
 static void bk_wal_state_waiting(BkWalState *state);
 static void bk_wal_state_older(BkWalState *state, const char *name);
 static void bk_wal_state_directory(BkWalState *state);
+static void bk_wal_state_forecast(BkWalState *state);
 static void bk_wal_state_counted(BkWalState *state);
 static void bk_wal_state_last(BkWalState *state, const char *name,
 							  TimestampTz at);
 static const char *bk_wal_state_judge_facts(const BkWalState *state,
 											const BkWalCatalogue *catalogue,
 											char **reason);
+static const char *bk_wal_state_judge_disk(const BkWalState *state, char **reason);
 static bool bk_wal_state_time(const char *name, TimestampTz *time);
 static char *bk_wal_state_age(const BkWalState *state);
 
@@ -45,6 +51,7 @@ bk_wal_state_read(BkWalState *state)
 	bk_wal_state_settings(state);
 	bk_wal_state_waiting(state);
 	bk_wal_state_directory(state);
+	bk_wal_state_forecast(state);
 	bk_wal_state_counted(state);
 }
 
@@ -161,9 +168,31 @@ bk_wal_state_directory(BkWalState *state)
 	}
 	FreeDir(dir);
 	state->disk_used = -1;
-	if (statvfs(XLOGDIR, &disk) == 0 && disk.f_blocks - disk.f_bfree + disk.f_bavail > 0)
-		state->disk_used = (int) (100.0 * (disk.f_blocks - disk.f_bfree) /
-								  (disk.f_blocks - disk.f_bfree + disk.f_bavail));
+	if (statvfs(XLOGDIR, &disk) != 0 || disk.f_blocks - disk.f_bfree + disk.f_bavail == 0)
+		return;
+	state->disk_free = (int64) disk.f_bavail * disk.f_frsize;
+	state->disk_total = (int64) (disk.f_blocks - disk.f_bfree + disk.f_bavail) * disk.f_frsize;
+	state->disk_used = (int) (100.0 * (disk.f_blocks - disk.f_bfree) /
+							  (disk.f_blocks - disk.f_bfree + disk.f_bavail));
+}
+
+/*
+ * What waits has come since the oldest of it, and none of it can be recycled:
+ * so fast the directory grows.
+ */
+static void
+bk_wal_state_forecast(BkWalState *state)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	double		micros;
+
+	if (state->disk_total == 0 || state->oldest_since == 0 ||
+		now - state->oldest_since < BK_WAL_RATE_LEAST)
+		return;
+	micros = (double) state->disk_free / ((double) state->waiting * wal_segment_size) *
+		(now - state->oldest_since);
+	if (micros < (double) USECS_PER_DAY * 365)
+		state->full_at = now + (TimestampTz) micros;
 }
 
 /*
@@ -286,17 +315,16 @@ bk_wal_state_judge_facts(const BkWalState *state,
 {
 	bool		set = state->library[0] != '\0' || state->command[0] != '\0';
 	bool		lacks = catalogue->has_base_backups && !bk_wal_state_is_ours(state);
-	bool		fills = state->waiting > 0 && state->disk_used >= BK_WAL_DISK_WARNING;
+	const char *fills = bk_wal_state_judge_disk(state, reason);
 	TimestampTz now = GetCurrentTimestamp();
 	bool		late = state->oldest_since != 0 &&
 		TimestampDifferenceExceeds(state->oldest_since, now, BK_WAL_LATE_MS);
 	bool		too_late = late &&
 		TimestampDifferenceExceeds(state->oldest_since, now, BK_WAL_TOO_LATE_MS);
 
-	if (fills && (!late || state->disk_used >= BK_WAL_DISK_CRITICAL))
-		*reason = psprintf("The file system of pg_wal is %d %% full, and " INT64_FORMAT " files wait to be archived.",
-						   state->disk_used, state->waiting);
-	else if (late)
+	if (fills != NULL && (!late || strcmp(fills, "critical") == 0))
+		return fills;
+	if (late)
 		*reason = bk_wal_state_age(state);
 	else if (!set)
 		*reason = "Neither archive_library nor archive_command is set.";
@@ -309,9 +337,33 @@ bk_wal_state_judge_facts(const BkWalState *state,
 		*reason = state->last_at != 0 ? "WAL is archived." :
 			"Nothing had to be archived yet.";
 
-	if (too_late || (fills && state->disk_used >= BK_WAL_DISK_CRITICAL))
+	if (too_late)
 		return "critical";
-	return fills || late || !set || lacks || state->failing ? "warning" : "ok";
+	return late || !set || lacks || state->failing ? "warning" : "ok";
+}
+
+/*
+ * Does what waits fill the file system of pg_wal? PostgreSQL stops when it is
+ * full. NULL: not soon.
+ */
+static const char *
+bk_wal_state_judge_disk(const BkWalState *state, char **reason)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		soon = state->full_at != 0 &&
+		!TimestampDifferenceExceeds(now, state->full_at, BK_WAL_FULL_WARNING_MS);
+	bool		very_soon = soon &&
+		!TimestampDifferenceExceeds(now, state->full_at, BK_WAL_FULL_CRITICAL_MS);
+
+	if (state->waiting == 0 || (!soon && state->disk_used < BK_WAL_DISK_WARNING))
+		return NULL;
+	*reason = psprintf("The file system of pg_wal is %d %% full, and " INT64_FORMAT " files wait to be archived%s%s.",
+					   state->disk_used, state->waiting,
+					   very_soon ? "; it will be full within an hour" :
+					   soon ? "; it will be full within six hours" : "",
+					   state->disk_used >= BK_WAL_DISK_LAST ?
+					   "; the server stops when it is full" : "");
+	return very_soon || state->disk_used >= BK_WAL_DISK_CRITICAL ? "critical" : "warning";
 }
 
 static char *

@@ -33,6 +33,9 @@ typedef struct BkWalState
 	TimestampTz oldest_since;	/* 0: nothing waits */
 	int64		directory_size; /* bytes in pg_wal */
 	int			disk_used;		/* percent of the file system; -1: not known */
+	int64		disk_free;		/* bytes */
+	int64		disk_total;		/* bytes; 0: not known */
+	TimestampTz full_at;		/* when it is full if nothing changes; 0: never */
 	char		last_wal[BK_WAL_FILE_SIZE]; /* newest archived segment, or empty */
 	XLogRecPtr	last_lsn;		/* end of that */
 	TimestampTz last_at;		/* 0: nothing was archived yet */
