@@ -35,7 +35,7 @@ CREATE VIEW @extschema@.backup_metrics AS
                 FROM @extschema@.backup_run_count_data AS g
                 UNION ALL
                 SELECT v.verb, s.state, 0
-                FROM (VALUES ('backup'), ('expire'), ('replicate'), ('restore'), ('sync'), ('verify')) AS v (verb),
+                FROM (VALUES ('backup'), ('clone'), ('expire'), ('notify'), ('replicate'), ('restore'), ('sync'), ('verify')) AS v (verb),
                     (VALUES ('done'), ('failed'), ('canceled'), ('skipped')) AS s (state)
             ) AS r
         GROUP BY r.verb, r.state
@@ -122,6 +122,17 @@ CREATE VIEW @extschema@.backup_metrics AS
                  'When it is due; past: nobody has begun it. 0: never'),
                 ('backup_ext_schedule_failures', j.failures,
                  'Runs of it that failed since the last one that did not')) AS m (name, value, help)
+        UNION ALL
+        -- an alarm that nobody can hear is told here
+        SELECT m.name, pg_catalog.jsonb_build_object('channel', h.name), m.value, m.help, 'gauge'
+        FROM @extschema@.backup_channel_list AS h
+            CROSS JOIN LATERAL (VALUES
+                ('backup_ext_channel_sent_timestamp_seconds', pg_catalog.date_part('epoch', h.sent_at),
+                 'When its receiver last took a message; 0: never'),
+                ('backup_ext_channel_failing_timestamp_seconds', pg_catalog.date_part('epoch', h.failing_since),
+                 'Since when it takes none; 0: it does'),
+                ('backup_ext_channel_waiting_messages', h.waiting,
+                 'Messages that are to be sent')) AS m (name, value, help)
         UNION ALL
         SELECT m.name, '{}', m.value, m.help, m.type
         FROM wal AS w

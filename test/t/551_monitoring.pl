@@ -92,6 +92,7 @@ $node->safe_psql('postgres', qq(CREATE ROLE monitor LOGIN IN ROLE pg_monitor; CR
 $node->backup_now(qq(a "quoted\\ \nname));
 $node->safe_psql('postgres', q(SELECT backup_now(kind => 'base')));
 $node->safe_psql('postgres', q(SELECT backup_schedule('leap days', '0 2 29 2 *', kind => 'base')));
+$node->safe_psql('postgres', q(SELECT backup_channel('ops', 'notify', 'backup_alarms')));
 
 # promtool knows the older format alone, in which a counter's family has its name.
 my $text = '';
