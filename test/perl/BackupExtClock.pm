@@ -19,6 +19,7 @@ use Time::HiRes ();
 use Time::Local ();
 
 my $SHIM = Cwd::abs_path('build/test/tool/clock_shim.so');
+my $FULL = Cwd::abs_path('build/test/tool/full_shim.so');
 my $ENTRIES = 4095;    # as in the shim
 
 # Options: at => time at which the clock begins; with => a node whose clock and
@@ -42,7 +43,7 @@ sub new
 	rename($program, "$program.real") or die "rename $program: $!";
 	BackupExtFaults::spew($program, <<"END");
 #!/bin/sh
-LD_PRELOAD='$SHIM' BK_CLOCK='$self->{clock}' exec '$program.real' "\$@"
+LD_PRELOAD='$SHIM $FULL' BK_CLOCK='$self->{clock}' BK_FULL='$programs/full' exec '$program.real' "\$@"
 END
 	chmod 0755, $program;
 	$self->set_clock($at) if defined $at;
@@ -82,6 +83,19 @@ sub restart
 	local $ENV{LD_PRELOAD} = $SHIM;
 	local $ENV{BK_CLOCK} = $self->{clock};
 	return $self->SUPER::restart;
+}
+
+# From now on the program finds the file system of a directory full; without
+# one, there is room again.
+sub fill
+{
+	my ($self, $directory) = @_;
+	my $full = "$self->{programs}/full";
+
+	return unlink $full if !defined $directory;
+	BackupExtFaults::spew("$full.new", Cwd::abs_path($directory));
+	rename "$full.new", $full or die "rename $full: $!";
+	return;
 }
 
 # Runs the program under the server's clock.
@@ -141,33 +155,56 @@ sub advance { return $_[0]->set_clock($_[0]->now + $_[1]); }
 sub settle
 {
 	my ($self) = @_;
-	my $open = q{SELECT count(*) FROM backup_run WHERE state IN ('queued', 'running')};
+	my $session = $self->session('postgres');
+	my $end = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
+	my $look;
 
-	while (1)
+	# A look counts that began when all runs had ended, and began none.
+	do
 	{
-		$self->look;
-		last if $self->safe_psql('postgres', $open) == 0;
-		$self->poll_query_until('postgres', "SELECT ($open) = 0") or die 'a run does not end';
-	}
+		my $open;
+		while (($open = runs_of($session))->[0] > 0)
+		{
+			die 'a run does not end' if Time::HiRes::time() > $end;
+			Time::HiRes::usleep(10_000);
+		}
+		$self->look($session);
+		$look = runs_of($session)->[1] == $open->[1];
+	} while (!$look);
+	$session->end;
 	return;
 }
 
-# Has the keeper look, and waits until it has. A look that was under way may not
-# have seen the present time.
+# How many runs are open, and the number of the last one.
+sub runs_of
+{
+	my ($session) = @_;
+
+	return [ split /\|/, $session->query(<<'END') ];
+SELECT count(*) FILTER (WHERE state IN ('queued', 'running')), COALESCE(max(run), 0) FROM backup_run
+END
+}
+
+# Has the keeper look, and waits until it has. One that had begun before may not
+# have seen the present time; where it has ended meanwhile, another is asked for.
 sub look
 {
-	my ($self) = @_;
+	my ($self, $session) = @_;
 	my $log = $self->logfile;
-	my $from = -s $log;
+	my $looked = qr/keeper has looked; it looks again (?!soon)/;
 	my $end = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
+	my ($from, $text);
 
-	$self->reload;
 	while (Time::HiRes::time() < $end)
 	{
-		my $text = PostgreSQL::Test::Utils::slurp_file($log, $from);
-
-		return if $text =~ /starting background worker process "backup_ext keeper".*keeper has looked; it looks again (?!soon)/s;
-		Time::HiRes::usleep(10_000);
+		if (!defined $text || $text =~ $looked)
+		{
+			$from = -s $log;
+			defined $session ? $session->query('SELECT pg_reload_conf()') : $self->reload;
+		}
+		Time::HiRes::usleep(5_000);
+		$text = PostgreSQL::Test::Utils::slurp_file($log, $from);
+		return if $text =~ /starting background worker process "backup_ext keeper".*$looked/s;
 	}
 	die 'the keeper does not look';
 }

@@ -1,5 +1,6 @@
 # The clock that tests set: server and program agree on it, files have its
-# times, and it goes forward and back under a running server.
+# times, and it goes forward and back under a running server. And the disk that
+# tests fill.
 use strict;
 use warnings;
 use BackupExtClock;
@@ -53,5 +54,10 @@ for my $time ('2026-03-29T00:59:30Z', '2028-02-29T12:00:00Z', '2038-01-19T03:14:
 is($node->safe_psql('postgres', 'SELECT count(*) FROM backup_list()'), 4, 'all of them are listed');
 my ($status, $out, $err) = $node->program('list');
 is($status, 0, 'the program lists them') or diag($err);
+
+$node->fill($node->repository);
+$node->sql_fails('SELECT backup_now()', '53100', 'No space left on device', 'a disk that is full');
+$node->fill;
+ok($node->safe_psql('postgres', 'SELECT backup_now()'), 'and has room again');
 $node->stop;
 done_testing();
