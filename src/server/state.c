@@ -23,6 +23,9 @@ static const char bk_sql_track[] =
 " WHERE NOT EXISTS (SELECT FROM s WHERE s.what = d.what AND s.subject = d.subject))"
 " INSERT INTO %s.backup_alarm_state_data AS d (what, subject, state, reason, since)"
 " SELECT s.what, s.subject, s.state, s.reason, LEAST(s.since, $1) FROM s"
+/* a conflict locks a row, which is WAL, even if nothing has changed */
+" WHERE NOT EXISTS (SELECT FROM %s.backup_alarm_state_data AS o"
+" WHERE o.what = s.what AND o.subject = s.subject AND o.state = s.state AND o.reason = s.reason)"
 " ON CONFLICT (subject, what) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
 " before = CASE WHEN d.state = excluded.state THEN d.before ELSE d.state END,"
 " since = CASE WHEN d.state = excluded.state THEN d.since ELSE $1 END"

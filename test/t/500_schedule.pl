@@ -8,7 +8,7 @@ use lib "$FindBin::RealBin/../perl";
 use BackupExtFaults;
 use Test::More;
 
-my $server = BackupExtFaults->new('main');
+my $server = BackupExtFaults->new('main', conf => "log_min_messages = debug1\n");
 my $node = $server->node;
 $server->sql('CREATE DATABASE app');
 my $started = $server->start_time;
@@ -85,6 +85,18 @@ runs_become('nightly', 'schedule postgres done 1', 'what is due is done');
 is($server->sql(q(SELECT schedule FROM backup_list())), 'nightly', 'the backup knows why it was made');
 is($server->sql(q(SELECT last_state, failures, running, waiting, queued, last_success_at IS NOT NULL, next_run_at > now() FROM backup_job)),
 	'done|0|0|0||t|t', 'and it is planned again');
+
+# A server on which nothing happens writes no WAL; something else may, once.
+sub looks { my $looks = () = BackupExtFaults::slurp($node->logfile) =~ /DEBUG:  keeper has looked/g; return $looks; }
+my $written = 1;
+for (my $i = 0; $i < 5 && $written; $i++)
+{
+	my ($before, $looks) = ($server->sql('SELECT pg_current_wal_insert_lsn()'), looks());
+	look();
+	BackupExtFaults::wait_for(sub { looks() > $looks }, 'the keeper looks');
+	$written = $server->sql("SELECT pg_current_wal_insert_lsn() - '$before'");
+}
+is($written, 0, 'a look that finds nothing to do writes nothing');
 
 # Missed for long: once, or not at all.
 due('nightly', '3 days');
@@ -183,6 +195,15 @@ runs_become('check', 'schedule app done 1, schedule app 2 done 1, schedule apple
 	'the newest backup of each database is verified');
 is($server->sql(q(SELECT count(*) FROM backup_run AS r WHERE schedule = 'check' AND backup_id = (SELECT max(id) FROM backup_list(r.database)))), 4,
 	'which is that');
+
+$server->sql(q(SELECT backup_schedule('tidy', '@weekly', 'expire')));
+due('tidy');
+runs_become('tidy', 'schedule done 1', 'what is not kept is deleted');
+$server->sql(q(SELECT backup_schedule('base', '@weekly', 'base', retries => 0)));
+due('base');
+runs_become('base', 'schedule failed 1', 'a base backup fails where no WAL is archived');
+$server->wait_sql(q(SELECT waiting, failures FROM backup_job WHERE name = 'base'), 'and is not tried again', '0|1');
+$server->sql(q(SELECT backup_unschedule(name) FROM backup_job WHERE name IN ('tidy', 'base')));
 
 # --- what the keeper reads may be changed by anybody who may ---------------------
 
