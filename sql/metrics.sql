@@ -14,7 +14,8 @@ COMMENT ON COLUMN @extschema@.backup_run_count_data.runs IS 'number of them';
 
 CREATE VIEW @extschema@.backup_metrics AS
     WITH status AS MATERIALIZED (
-        SELECT * FROM @extschema@.backup_status
+        SELECT s.*, pg_catalog.jsonb_build_object('what', s.what, 'subject', s.subject) AS labels
+        FROM @extschema@.backup_status AS s
     ),
     wal AS MATERIALIZED (
         SELECT * FROM @extschema@.backup_wal
@@ -64,7 +65,7 @@ CREATE VIEW @extschema@.backup_metrics AS
         FROM (VALUES ('ok'), ('warning'), ('critical')) AS k (state)
         UNION ALL
         -- one series for each row of backup_status
-        SELECT m.name, pg_catalog.jsonb_build_object('what', s.what, 'subject', s.subject), m.value, m.help, 'gauge'
+        SELECT m.name, s.labels, m.value, m.help, 'gauge'
         FROM status AS s
             CROSS JOIN LATERAL (VALUES
                 ('backup_ext_state',
