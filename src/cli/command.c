@@ -13,6 +13,7 @@
 #include "job/verbs.h"
 
 #define STATUS_USAGE	2
+#define STATUS_MONITOR	3		/* what Nagios takes for "unknown" */
 
 /* Of what a server calls in recovery. */
 #define STATUS_ABSENT	1
@@ -143,8 +144,11 @@ int
 bk_command_status(const BkCommand *command, const BkError *err)
 {
 	if (!bk_command_is_restore(command))
-		return err == NULL || bk_error_is(err, BK_STATE_BAD_ARGUMENT)
-			? STATUS_USAGE : EXIT_FAILURE;
+	{
+		if (err != NULL && !bk_error_is(err, BK_STATE_BAD_ARGUMENT))
+			return EXIT_FAILURE;
+		return command->run == bk_job_status ? STATUS_MONITOR : STATUS_USAGE;
+	}
 	if (err == NULL)
 		return STATUS_UNKNOWN;
 	if (bk_error_is(err, BK_STATE_CANCELED))
@@ -195,7 +199,7 @@ bk_command_help(const BkCommand *command)
 		for (command = bk_commands; command->name != NULL; command++)
 			printf("  %-13s %s\n", command->name, command->summary);
 		printf("\n\"pg_backup_ext COMMAND --help\" shows the options of a command.\n"
-			   "Exit status: 0 good, 1 failed, 2 wrong usage; of archive-get 0 done, 1 there is\nno such file, 126 failed.\n");
+			   "Exit status: 0 good, 1 failed, 2 wrong usage; of archive-get 0 done, 1 there is\nno such file, 126 failed; of status --nagios 0 ok, 1 warning, 2 critical, 3 wrong usage.\n");
 		return;
 	}
 	print_command(command);

@@ -60,7 +60,8 @@ extern const BkArgument *bk_command_positional(const BkCommand *command,
  * The exit status after a failure; with NULL after a wrong usage. Of
  * archive-get, PostgreSQL takes 1 to 125 for "there is no such file", 143
  * for "told to stop", and all else above 125 for a failure
- * (RestoreArchivedFile in src/backend/access/transam/xlogarchive.c).
+ * (RestoreArchivedFile in src/backend/access/transam/xlogarchive.c). Of status,
+ * a wrong usage must not look as if backups were critical.
  */
 extern int	bk_command_status(const BkCommand *command, const BkError *err);
 

@@ -117,6 +117,8 @@ like($err, qr/extension "backup_ext" is not installed in database "template1" \(
 is($code, 3, 'Nagios: UNKNOWN');
 like($out, qr/\ABACKUP UNKNOWN - .* exclude each other\n\z/, 'if it was called wrongly');
 
+is((status('--bogus', '--nagios'))[0], 3, 'or with what there is not');
+
 # Readers wait for a lock no longer than they want to.
 my $lock = $node->background_psql('postgres');
 $lock->query_safe('BEGIN; LOCK TABLE backup_catalogue_data');

@@ -312,6 +312,8 @@ tells_statuses(void **state)
 	}			statuses[] = {
 		{"list", NULL, 2}, {"list", BK_STATE_BAD_ARGUMENT, 2},
 		{"list", BK_STATE_IO, 1}, {"list", BK_STATE_CANCELED, 1},
+		{"status", NULL, 3}, {"status", BK_STATE_BAD_ARGUMENT, 3},
+		{"status", BK_STATE_NO_OBJECT, 1},
 		{"archive-get", NULL, 126}, {"archive-get", BK_STATE_BAD_ARGUMENT, 126},
 		{"archive-get", BK_STATE_IO, 126}, {"archive-get", BK_STATE_NO_MEMORY, 126},
 		{"archive-get", BK_STATE_MISSING_FILE, 126}, {"archive-get", BK_STATE_NO_OBJECT, 126},
