@@ -71,6 +71,8 @@ expire_there(const BkRequest *request, const BkHost *host, BkError *err)
 			settle(&expiry, err);
 	/* At last the WAL that nobody needs any more. */
 	ok = ok && bk_expiry_wal(&expiry, err);
+	if (ok && !request->dry_run)
+		bk_common_report_space(expiry.repo, host);
 	end(&expiry);
 	if (!ok || expiry.failed == 0)
 		return ok;

@@ -310,7 +310,7 @@ SKIP:
 	my $small = "$place/small";
 	mkdir $small, 0700 or die $!;
 	my $inside = "unshare --user --mount --map-root-user sh -c";
-	skip 'user namespaces are not to be had', 14
+	skip 'user namespaces are not to be had', 15
 	  if system(qq($inside 'mount -t tmpfs none $small && exec unshare --user --map-user=$> true' 2>&1)) != 0;
 	my ($group) = split ' ', $);
 	$server->replace('pg_ctl', <<"END");
@@ -348,6 +348,8 @@ END
 		'a file system that is full', hint => qr/^Free space/);
 	is_deeply(tree($seen), $before, 'nothing of it is left');
 	is($server->sql('SELECT backup_sync()'), 1, 'it can be listed');
+	is($server->sql(q(SELECT state, reason ~ '^It has room for 0 bytes, and its largest backup of the last week took ', storage_free,
+		storage_total <= 8388608 FROM backup_status WHERE what = 'repository 1')), 'critical|t|0|t', 'which is known');
 	is($server->sql(q(SELECT reason FROM backup_status WHERE database = 'empty')),
 		'The last attempt made a good backup.', 'the good backup counts');
 	is($server->sql(q(SELECT state FROM backup_status WHERE database = 'postgres')), 'critical',
