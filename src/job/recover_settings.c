@@ -220,8 +220,11 @@ set_target(Settings *settings)
 	snprintf(timeline, sizeof(timeline), "%u", r->plan.timeline);
 	set(settings, "recovery_target_timeline",
 		r->request.standby && r->target.line == BK_LINE_DEFAULT ? "latest" : timeline);
-	/* It would ask for what is missing before the target is reached. */
-	if (r->plan.missing[0] != '\0')
+	/*
+	 * It would ask for what is missing before the target is reached; behind a
+	 * backup that was pinned there may be nothing.
+	 */
+	if (r->plan.missing[0] != '\0' || r->target.kind == BK_TARGET_IMMEDIATE)
 		set(settings, "recovery_prefetch", "off");
 	set(settings, "recovery_target_action", action != NULL ? action : "pause");
 }

@@ -109,4 +109,97 @@ is(join(' ', glob("$repo/intent/*")), '', 'nothing is left of the runs');
 $node->safe_psql('postgres', 'SELECT backup_sync()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM backup_expired'), 0, 'the server sees it');
 
+# --- killed at every step ---------------------------------------------------------
+
+# Everything that is listed is whole, what has expired is whole or on its way out.
+sub damaged
+{
+	my @damaged;
+
+	for my $listed (split / /, listed())
+	{
+		push @damaged, $listed
+		  if grep { !-e "$repo/backup/$listed/$_->{name}" } @{ $node->read_json("manifest/$listed.json")->{objects} };
+	}
+	return join ' ', @damaged;
+}
+
+sub killed
+{
+	my ($call, $when, @options) = @_;
+
+	IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call",
+			'-e', "inject=$call:signal=SIGKILL:when=$when",
+			'pg_backup_ext', 'expire', '--repo', $node->url, '--system-identifier', $cluster, @options ],
+		'<', \undef, '>', \my $out, '2>', \my $err);
+	return $? != 0;
+}
+for my $call ('unlinkat', 'renameat2')
+{
+	my ($kills, $broken) = (0, '');
+	my $old = aged($id, 50);
+
+	for (; $kills < 60; $kills++)
+	{
+		last if !killed($call, $kills + 1, '--keep-last', 4, '--grace', 0);
+		$broken ||= damaged();
+		$old = aged($id, 50) if !-e "$repo/backup/$old";
+	}
+	cmp_ok($kills, '>', 2, "$call: killed $kills times");
+	is($broken, '', 'nothing that is listed was broken');
+	is(join(' ', map { -e "$repo/$_/$old" || -e "$repo/$_/$old.json" ? $_ : () } 'manifest', 'expired', 'backup', 'note'), '',
+		'and at last all of it is gone');
+	is(join(' ', glob("$repo/intent/*")), '', 'no run is left');
+}
+
+# --- two repositories -----------------------------------------------------------------
+
+my $second = $node->basedir . '/second';
+my ($status, undef, $err) = $node->program('replicate', '--to', "file://$second", '--create', '--system-identifier', $cluster, '-D', $node->data_dir);
+is($status, 0, 'a second repository') or diag($err);
+$node->set('backup_ext.repository', $node->url . ", file://$second");
+$node->set('backup_ext.keep_last', 2);
+my $rows = $node->safe_psql('postgres', 'SELECT repository, action, count(*) FROM backup_expire() WHERE kind = $$logical$$ GROUP BY 1, 2 ORDER BY 1, 2');
+is($rows, "1|expire|1\n2|expire|1", 'each is looked after');
+is(join(' ', map { m{([^/]+)\.json$} } glob("$second/expired/*")), expired(), 'what has expired is the same');
+is($node->safe_psql('postgres', 'SELECT backup_replicate()'), 0, 'and is not copied again');
+my ($back) = split / /, expired();
+unlink "$repo/expired/$back.json";
+rename "$second/expired/$back.json", "$repo/manifest/$back.json" or die $!;
+link "$repo/manifest/$back.json", "$second/expired/$back.json" or die $!;
+is($node->safe_psql('postgres', 'SELECT backup_replicate()'), 0, 'not even where the first one still lists it');
+is($node->safe_psql('postgres', "SELECT count(*) FROM backup_unexpire('$back')"), 1, 'it is brought back where it has expired');
+ok(-e "$second/manifest/$back.json", 'in the second one');
+
+# --- what schedules say ---------------------------------------------------------------
+
+$node->safe_psql('postgres', "SELECT backup_unpin('$_')") foreach split / /, listed();
+$node->set('backup_ext.repository', $node->url);
+$node->set('backup_ext.keep_last', 1);
+$node->safe_psql('postgres', q(SELECT backup_schedule('nightly', '0 2 * * *', database => 'postgres', timezone => 'UTC', keep_daily => 2)));
+my @nightly = map { aged($id, $_, schedule => 'nightly') } 3 .. 5;
+my %decision = split /[|\n]/, $node->safe_psql('postgres', 'SELECT id, action || $$: $$ || reason FROM backup_expire(dry_run => true) WHERE kind = $$logical$$');
+like($decision{ $nightly[0] }, qr/^keep: newest of \S+ \(daily 1 of 2\)$/, 'a schedule has a retention of its own');
+is($decision{ $nightly[2] }, 'expire: no rule of schedule "nightly" keeps it', 'which decides on its backups');
+like($decision{$id}, qr/^keep: newest \(last 1 of 1\)/, 'and the settings on others');
+unlike(expire('by the program', '--keep-last', 1), qr/nightly|$nightly[2]/, 'which does not know what a server keeps of schedules');
+like(expire('unless it is told', '--keep-last', 1, '--scheduled'), qr/^expire +\Q$nightly[2]\E/m, 'it is told');
+$node->safe_psql('postgres', q(SELECT backup_schedule('many' || i, '0 2 * * *', database => 'postgres', keep_last => 3) FROM generate_series(1, 300) AS i));
+is($node->safe_psql('postgres', 'SELECT count(*) > 0 FROM backup_expire(dry_run => true)'), 't', 'there can be many schedules');
+
+# --- arguments ------------------------------------------------------------------------
+
+$node->sql_fails('SELECT backup_expire(NULL)', '22004', '"dry_run" must not be null', 'NULL');
+for my $setting ([ 'minimum_good', '0' ], [ 'keep_last', '-1' ], [ 'keep_within', '-1' ], [ 'recovery_window', '-2' ], [ 'expire_grace', '-1' ])
+{
+	$node->sql_fails("ALTER SYSTEM SET backup_ext.$setting->[0] = '$setting->[1]'", '22023', 'is outside the valid range', "$setting->[0] of $setting->[1]");
+}
+for my $option ([ '--keep-last', '-1' ], [ '--keep-daily', 'x' ], [ '--keep-within', '-3d' ], [ '--minimum-good', '0' ],
+	[ '--timezone', 'Mars/Phobos' ])
+{
+	my ($exit, undef, $text) = $node->program('expire', '--keep-daily', 1, '--system-identifier', $cluster, @$option);
+	isnt($exit, 0, "@$option is refused");
+	like($text, qr/22023|invalid value|time zone "Mars\/Phobos" is not known/, 'with a reason');
+}
+
 done_testing();
