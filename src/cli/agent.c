@@ -17,6 +17,7 @@
 #include "cli/signals.h"
 #include "core/clock.h"
 #include "core/stream.h"
+#include "job/hook.h"
 #include "job/turn.h"
 
 #define PROTOCOL_CURRENT	1
@@ -80,7 +81,7 @@ bk_agent_run(const BkCommand *self, const char *bindir)
 		bk_turn_begin(&turn, &arguments, &host, &err);
 	if (ok)
 	{
-		ok = command->run(&arguments, &host, &err);
+		ok = bk_hook_around(command->agent_verb, command->run, &arguments, &host, &err);
 		bk_turn_end(&turn, ok);
 	}
 
@@ -177,6 +178,7 @@ understand(const Agent *agent, const BkJson *request,
 
 	if (!check_protocol(request, err) || !check_members(request, err))
 		return false;
+	arguments->run = bk_json_int(bk_json_get(request, "run"), 0);
 	*command = bk_command_find_verb(verb);
 	if (*command == NULL || (agent->command->run != NULL ? *command != agent->command :
 							 bk_command_is_agent(*command)))

@@ -22,6 +22,9 @@
 
 #define AT(member)	offsetof(BkRequest, member)
 
+/* The commands that have hooks before and after them. */
+#define HOOKED	"backup verify expire replicate"
+
 /* A unit, and how many of what is stored it is. */
 typedef struct Unit
 {
@@ -289,6 +292,16 @@ const BkArgument bk_arguments[] = {
 	{.name = "timeout", .option = "timeout", .type = BK_ARGUMENT_TIME, .offset = AT(timeout),
 		.min = 1, .max = DAY_MS, .commands = "status",
 	.value_name = "TIME", .help = "longest wait for the server (10s)"},
+	{.name = "hook_before", .option = "hook-before", .setting = "backup_ext.hook_before",
+		.agent = true, .offset = AT(hook_before), .commands = HOOKED,
+	.value_name = "PROGRAM", .help = "run this before, and let its exit status decide: 0 go on, 75 retry, 80 skip"},
+	{.name = "hook_after", .option = "hook-after", .setting = "backup_ext.hook_after",
+		.agent = true, .offset = AT(hook_after), .commands = HOOKED,
+	.value_name = "PROGRAM", .help = "run this afterwards"},
+	{.name = "hook_timeout", .option = "hook-timeout", .setting = "backup_ext.hook_timeout",
+		.agent = true, .type = BK_ARGUMENT_TIME, .offset = AT(hook_timeout), .min = 1, .max = DAY_MS,
+		.commands = HOOKED,
+	.value_name = "TIME", .help = "longest time that a hook may take (5min)"},
 	{.name = "channel", .option = "channel", .agent = true, .offset = AT(channel),
 		.commands = "notify", .needed = "notify",
 	.value_name = "KIND", .help = "webhook, slack, pagerduty, alertmanager, ping, mail or program"},

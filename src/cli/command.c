@@ -175,6 +175,7 @@ bk_command_defaults(void)
 		.checkpoint = "fast",
 		.archive_timeout = 60000,
 		.retry = 30000,
+		.hook_timeout = 300000,
 		.timezone = "UTC",
 		.recovery_window = -1,
 		.minimum_good = 1,

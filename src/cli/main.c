@@ -15,6 +15,7 @@
 #include "cli/monitor.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "job/hook.h"
 
 #define PROGRAM			"pg_backup_ext"
 #define EXIT_USAGE		2
@@ -238,7 +239,7 @@ run(const BkCommand *command, BkRequest *request, const Options *options)
 	BkError		err;
 
 	if (prepare(command, request, options, &err) &&
-		command->run(request, &host, &err))
+		bk_hook_around(command->name, command->run, request, &host, &err))
 	{
 		bk_report_end(&report);
 		return report.bad ? EXIT_FAILURE : report.status;

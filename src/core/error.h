@@ -43,6 +43,10 @@
 /* Ours (classes from 5 on leave room): nothing was to be done, and no failure. */
 #define BK_STATE_SKIPPED		"55S01"
 
+/* A hook does not want the run now, or not at all. */
+#define BK_STATE_NOT_NOW		"55S02"
+#define BK_STATE_VETOED			"55S03"
+
 typedef struct BkError
 {
 	char		sqlstate[6];

@@ -115,6 +115,12 @@ typedef struct BkRequest
 	bool		clone;			/* cut off from the outside */
 	bool		dry_run;
 
+	/* What is run before and after, for at most so long; NULL or "": nothing. */
+	const char *hook_before;
+	const char *hook_after;
+	int64_t		hook_timeout;	/* milliseconds */
+	int64_t		run;			/* number of the run; 0: it has none */
+
 	/* How people are told. */
 	const char *channel;		/* kind of channel: webhook, mail ... */
 	const char *message;		/* JSON; NULL: a test */

@@ -34,6 +34,7 @@ static void bk_request_begin(StringInfo line, int64 run, const char *verb,
 static void bk_request_slot(StringInfo line, const BkRun *run);
 static void bk_request_places(StringInfo line, const BkRun *run,
 							  const BkRepository *repository);
+static void bk_request_hooks(StringInfo line, const BkRun *run);
 static void bk_request_secrets(StringInfo line);
 static char *bk_request_utf8(const char *text);
 static char *bk_request_conninfo(void);
@@ -178,6 +179,7 @@ bk_request_line(const BkRun *run, const BkRepository *repository,
 							 (int64) bk_setting_rate_limit * 1024,
 							 bk_setting_archive_timeout);
 	}
+	bk_request_hooks(&line, run);
 	if (run->slot_at != 0)
 		bk_request_slot(&line, run);
 	appendStringInfo(&line, "%s%s}}\n", run->arguments, more);
@@ -196,6 +198,25 @@ bk_request_places(StringInfo line, const BkRun *run, const BkRepository *reposit
 	if (bk_setting_role[0] != '\0')
 		bk_request_text(line, "role", bk_setting_role);
 	bk_request_text(line, "home", bk_setting_database);
+}
+
+/* What is to be run before and after those verbs that have hooks. */
+static void
+bk_request_hooks(StringInfo line, const BkRun *run)
+{
+	static const char *const verbs[] = {"backup", "verify", "expire", "replicate"};
+	int			i;
+
+	if (bk_setting_hook_before[0] == '\0' && bk_setting_hook_after[0] == '\0')
+		return;
+	for (i = 0; i < (int) lengthof(verbs); i++)
+	{
+		if (strcmp(run->verb, verbs[i]) != 0)
+			continue;
+		bk_request_text(line, "hook_before", bk_setting_hook_before);
+		bk_request_text(line, "hook_after", bk_setting_hook_after);
+		appendStringInfo(line, ", \"hook_timeout\": %d", bk_setting_hook_timeout);
+	}
 }
 
 char *

@@ -22,7 +22,8 @@
 static const int bk_part_pauses_min[] = {1, 5, 15, 30, 60};
 
 static const char bk_sql_run[] =
-"SELECT r.state FROM %s.backup_run_data AS r WHERE r.run = $1";
+"SELECT CASE WHEN r.sqlstate = '55S03' THEN 'vetoed' ELSE r.state END"
+" FROM %s.backup_run_data AS r WHERE r.run = $1";
 
 static const char bk_sql_databases[] =
 "SELECT d.datname::text, NULL::text FROM %s.backup_schedule_data AS s, pg_catalog.pg_database AS d"
@@ -80,6 +81,7 @@ bk_part_settle_one(BkSchedule *schedule, BkWorkPart *part, TimestampTz now)
 
 	if (state != NULL && (strcmp(state, "done") == 0 ||
 						  strcmp(state, "skipped") == 0 ||
+						  strcmp(state, "vetoed") == 0 ||	/* by a hook, for good */
 						  strcmp(state, "canceled") == 0))
 		return false;
 	part->run = 0;

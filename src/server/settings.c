@@ -35,6 +35,9 @@ int			bk_setting_archive_jobs;
 int			bk_setting_rate_limit;
 int			bk_setting_archive_timeout;
 char	   *bk_setting_clone_directory;
+char	   *bk_setting_hook_before;
+char	   *bk_setting_hook_after;
+int			bk_setting_hook_timeout;
 int			bk_setting_archive_required;
 int			bk_setting_history;
 
@@ -74,6 +77,7 @@ static void bk_settings_define_status(void);
 static void bk_settings_define_retention(void);
 static void bk_settings_define_keep(const char *name, const char *words,
 									int *variable);
+static void bk_settings_define_hooks(void);
 static bool bk_settings_check_repository(char **value, void **extra,
 										 GucSource source);
 static bool bk_settings_check_compression(char **value, void **extra,
@@ -92,6 +96,7 @@ bk_settings_define(void)
 	bk_settings_define_limits();
 	bk_settings_define_status();
 	bk_settings_define_retention();
+	bk_settings_define_hooks();
 	MarkGUCPrefixReserved("backup_ext");
 }
 
@@ -274,6 +279,27 @@ bk_settings_define_status(void)
 							"Sets how long before a repository is full that is critical.",
 							NULL, &full_critical, 24 * 60, 0, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+}
+
+/* What is run before and after. */
+static void
+bk_settings_define_hooks(void)
+{
+	DefineCustomStringVariable("backup_ext.hook_before",
+							   "Sets the program that is run before each backup, verification, expiry and copy.",
+							   "Its exit status says whether the run goes on (0), is tried again later (75) or is skipped (80).",
+							   &bk_setting_hook_before, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_path, NULL, NULL);
+	DefineCustomStringVariable("backup_ext.hook_after",
+							   "Sets the program that is run after each backup, verification, expiry and copy.",
+							   NULL, &bk_setting_hook_after, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   bk_settings_check_path, NULL, NULL);
+	DefineCustomIntVariable("backup_ext.hook_timeout",
+							"Sets how long a hook may take.",
+							NULL, &bk_setting_hook_timeout, 5 * 60 * 1000, 1, BK_DAY_MS,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
 /*

@@ -23,6 +23,9 @@ extern int	bk_setting_blocking_limit;	/* milliseconds; 0: never */
 extern int	bk_setting_archive_jobs;
 extern int	bk_setting_rate_limit;	/* kB per second; 0: none */
 extern int	bk_setting_archive_timeout; /* milliseconds */
+extern char *bk_setting_hook_before;	/* empty: none */
+extern char *bk_setting_hook_after;
+extern int	bk_setting_hook_timeout;	/* milliseconds */
 extern char *bk_setting_clone_directory;	/* empty: no clones */
 extern int	bk_setting_history; /* minutes; 0: for ever */
 
