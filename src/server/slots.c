@@ -20,6 +20,7 @@ typedef struct BkPlan
 	pg_tz	   *zone;
 } BkPlan;
 
+static void bk_slots_set_none(BkSchedule *schedule);
 static bool bk_slots_read(BkSchedule *schedule, BkPlan *plan);
 static void bk_slots_set_next(BkSchedule *schedule, const BkPlan *plan, TimestampTz after);
 static int64 bk_slots_jitter(const BkSchedule *schedule, const BkPlan *plan, TimestampTz slot);
@@ -42,11 +43,17 @@ bk_slots_forget(BkSchedule *schedule)
 {
 	schedule->planned_for = schedule->changed_at;
 	schedule->problem = NULL;
+	bk_slots_set_none(schedule);
+	schedule->queued_slot = 0;
+	schedule->queued_reason = NULL;
+}
+
+static void
+bk_slots_set_none(BkSchedule *schedule)
+{
 	schedule->next_slot = 0;
 	schedule->next_run_at = 0;
 	schedule->next_run_local = NULL;
-	schedule->queued_slot = 0;
-	schedule->queued_reason = NULL;
 }
 
 bool
@@ -54,8 +61,13 @@ bk_slots_take(BkSchedule *schedule, TimestampTz now, BkDueSlot *due)
 {
 	BkPlan		plan;
 
-	if (schedule->next_slot == 0 || !bk_slots_read(schedule, &plan))
+	if (schedule->next_slot == 0)
 		return false;
+	if (!bk_slots_read(schedule, &plan))
+	{
+		bk_slots_set_none(schedule);
+		return false;
+	}
 	if (schedule->last_slot > now + BK_SLOTS_AHEAD)
 	{
 		ereport(LOG,
@@ -110,9 +122,7 @@ bk_slots_set_next(BkSchedule *schedule, const BkPlan *plan, TimestampTz after)
 	TimestampTz slot = bk_cron_takes(after) ?
 		bk_cron_next(&plan->cron, plan->zone, after) : DT_NOEND;
 
-	schedule->next_slot = 0;
-	schedule->next_run_at = 0;
-	schedule->next_run_local = NULL;
+	bk_slots_set_none(schedule);
 	if (slot == DT_NOEND)
 		return;
 	schedule->next_slot = slot;

@@ -165,7 +165,8 @@ bk_wake_looked(uint64 asked, TimestampTz next)
 	bk_wake->answered = asked;
 	bk_wake->looks++;
 	bk_wake->looked_at = now;
-	bk_wake->next = next;
+	/* whatever goes wrong, there is a pause between two looks */
+	bk_wake->next = next == 0 ? 0 : Max(next, now + USECS_PER_SEC);
 	SpinLockRelease(&bk_wake->lock);
 	bk_shared_wake_launcher();
 }
