@@ -162,8 +162,9 @@ tell(const Compare *compare, const char *previous)
 	}
 	if (!text.failed)
 		bk_log(compare->host, BK_LOG_WARNING,
-			   "%lld tables have lost more than half of their rows since backup \"%s\": %s%s",
-			   (long long) count, previous, text.data,
+			   "%lld %s lost more than half of the rows since backup \"%s\": %s%s",
+			   (long long) count, count == 1 ? "table has" : "tables have",
+			   previous, text.data,
 			   count > compare->worst_count ? ", ..." : "");
 	bk_buf_free(&text);
 }

@@ -420,14 +420,19 @@ bk_event_replicated(BkReport *report, Jsonb *event)
 	snprintf(report->result, sizeof(report->result), INT64_FORMAT, report->copied);
 }
 
+/* A warning that nobody waits for would be lost. */
 static void
 bk_event_notice(BkReport *report, Jsonb *event)
 {
 	char	   *level = bk_message_text(event, "level");
+	char	   *message = bk_message_needed_text(event, "message");
+	bool		warning = level != NULL && strcmp(level, "warning") == 0;
+	BkRun	   *run = palloc(sizeof(BkRun));
 
-	bk_shared_add_notice(report->slot,
-						 level != NULL && strcmp(level, "warning") == 0,
-						 bk_message_needed_text(event, "message"), NULL);
+	bk_shared_add_notice(report->slot, warning, message, NULL);
+	if (warning && bk_shared_read(report->slot, run) && run->waiters == 0)
+		ereport(LOG,
+				(errmsg("run " INT64_FORMAT ": %s", run->run, bk_message_repair(message))));
 }
 
 static void

@@ -89,7 +89,7 @@ $node->safe_psql('app', 'DELETE FROM "a b".emptied; DELETE FROM shrunk WHERE i >
 next_second();
 my ($shrunk, $said) = ('', '');
 $node->psql('postgres', q(SELECT backup_now(database => 'app')), stdout => \$shrunk, stderr => \$said);
-like($said, qr/WARNING:  2 tables have lost more than half of their rows since backup "\Q$before\E": "a b\.emptied" \(500, now 0\), "public\.shrunk" \(500, now 100\)$/m,
+like($said, qr/WARNING:  2 tables have lost more than half of the rows since backup "\Q$before\E": "a b\.emptied" \(500, now 0\), "public\.shrunk" \(500, now 100\)$/m,
 	'who makes a backup is told which tables have shrunk');
 is(status('app'), "warning|Since the backup before $shrunk, tables that became empty: 1, others that lost more than half of their rows: 1.",
 	'the status has the numbers');
@@ -103,6 +103,16 @@ is(sql('SELECT emptied_tables FROM backup_list() JOIN backup_catalogue USING (id
 next_second();
 $node->backup_now('app');
 is(status('app', 'state'), 'ok', 'the next backup is compared with that one');
+
+# Nobody waits for a backup that a schedule makes.
+$node->safe_psql('app', 'DELETE FROM half');
+next_second();
+my $run = $node->backup_now('app', 'wait => false');
+ok($node->poll_query_until('postgres', "SELECT state = 'done' FROM backup_run WHERE run = $run"), 'a backup without anybody who waits');
+like(slurp_file($node->logfile), qr/run $run: 1 table has lost more than half of the rows since backup ".*": "public\.half" \(250, now 0\)/,
+	'tells it in the log');
+next_second();
+$node->backup_now('app');
 
 # --- settings ----------------------------------------------------------------------
 
