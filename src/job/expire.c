@@ -30,7 +30,7 @@ static bool only_cluster(void *arg, const char *system_identifier,
 static bool look(BkExpiry *expiry, BkError *err);
 static bool check_clock(BkExpiry *expiry, BkError *err);
 static void warn_unreadable(const BkExpiry *expiry);
-static bool take_off(BkExpiry *expiry, BkError *err);
+static bool take_off(BkExpiry *expiry, bool *unsettled, BkError *err);
 static bool settle(BkExpiry *expiry, BkError *err);
 static bool settle_one(BkExpiry *expiry, size_t number, BkError *err);
 static bool bring_back(BkExpiry *expiry, size_t number, BkError *err);
@@ -50,6 +50,7 @@ static bool
 expire_there(const BkRequest *request, const BkHost *host, BkError *err)
 {
 	BkExpiry	expiry = {.request = request, .host = host};
+	bool		unsettled;
 	bool		ok;
 
 	ok = begin(&expiry, err);
@@ -65,10 +66,9 @@ expire_there(const BkRequest *request, const BkHost *host, BkError *err)
 		show(&expiry);
 	/* Off the list: from here on it can be brought back. */
 	if (ok && !request->dry_run)
-		ok = take_off(&expiry, err) &&
+		ok = take_off(&expiry, &unsettled, err) &&
 			/* Look again, and delete what has had its grace. */
-			look(&expiry, err) &&
-			settle(&expiry, err);
+			(!unsettled || (look(&expiry, err) && settle(&expiry, err)));
 	/* At last the WAL that nobody needs any more. */
 	ok = ok && bk_expiry_wal(&expiry, err);
 	if (ok && !request->dry_run)
@@ -199,11 +199,13 @@ warn_unreadable(const BkExpiry *expiry)
 	}
 }
 
+/* *unsettled: there is something that is to be deleted now, or comes back. */
 static bool
-take_off(BkExpiry *expiry, BkError *err)
+take_off(BkExpiry *expiry, bool *unsettled, BkError *err)
 {
 	BkError		problem;
 
+	*unsettled = false;
 	for (size_t i = 0; i < expiry->survey.count; i++)
 	{
 		BkSurveyed *entry = &expiry->survey.list[i];
@@ -221,6 +223,7 @@ take_off(BkExpiry *expiry, BkError *err)
 			bk_expiry_report(expiry, i, BK_ACTION_GRACE, candidate->reason);
 		if (!ok && !forgive(expiry, i, &problem, err))
 			return false;
+		*unsettled |= !entry->listed && (candidate->keep || is_over(expiry, i));
 	}
 	return true;
 }

@@ -53,7 +53,7 @@ bk_expiry_report(const BkExpiry *expiry, size_t number, const char *action,
 	if (entry->manifest == NULL)
 		bk_json_put_words(record, "reason", entry->problem);
 	else
-		bk_json_put_string(record, "reason", reason);
+		bk_json_put_words(record, "reason", reason);
 	if (!entry->listed && strcmp(action, BK_ACTION_GRACE) == 0)
 		put_time(record, "delete_after",
 				 bk_expiry_delete_after(expiry, entry->verdict.expired_at));
@@ -264,7 +264,7 @@ report_expired(const BkRepository *repo, const BkHost *host,
 
 	put_time(record, "expired_at", expired_at);
 	if (reason != NULL)
-		bk_json_put_string(record, "reason", reason);
+		bk_json_put_words(record, "reason", reason);
 	host->record(host->ctx, "expired", record);
 	bk_json_free(record);
 }

@@ -253,7 +253,7 @@ report(const Sweep *sweep)
 		bk_json_put_string(record, "repository", expiry->repo->url);
 		bk_json_put_string(record, "kind", "wal");
 		bk_json_put_string(record, "action", BK_ACTION_DELETE);
-		bk_json_put_string(record, "reason", reason);
+		bk_json_put_words(record, "reason", reason);
 		bk_json_put_int(record, "stored_size", (int64_t) doomed->bytes);
 		expiry->host->record(expiry->host->ctx, "decision", record);
 		bk_json_free(record);
@@ -270,7 +270,7 @@ report_kept(const BkExpiry *expiry, const char *why)
 	bk_json_put_string(record, "repository", expiry->repo->url);
 	bk_json_put_string(record, "kind", "wal");
 	bk_json_put_string(record, "action", BK_ACTION_KEEP);
-	bk_json_put_string(record, "reason", why);
+	bk_json_put_words(record, "reason", why);
 	if (expiry->survey.map->count > 0)
 		expiry->host->record(expiry->host->ctx, "decision", record);
 	bk_json_free(record);

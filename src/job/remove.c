@@ -6,6 +6,7 @@
 
 #include "job/common.h"
 #include "job/verbs.h"
+#include "repo/tombstone.h"
 
 /* Looking for another good backup of the same database. */
 typedef struct Search
@@ -83,7 +84,8 @@ delete_there(const BkRequest *request, const BkHost *host, BkError *err)
 	{
 		report("deleting", request, repo, host);
 		ok = bk_repository_unlist(repo, request->id, err) &&
-			bk_repository_remove_data(repo, request->id, err);
+			bk_repository_remove_data(repo, request->id, err) &&
+			bk_tombstone_remove(repo, request->id, err);
 	}
 	if (ok)
 		report("deleted", request, repo, host);
@@ -118,12 +120,15 @@ may_go(const BkRequest *request, BkRepository *repo, const BkIntent *intent,
 		.manifest = manifest,
 	};
 	BkVerdict	verdict;
+	BkError		problem;
+	bool		expired;
 	bool		ok;
 
 	if (manifest == NULL)
 	{
+		/* What has expired goes a little sooner. */
 		if (bk_error_is(err, BK_STATE_NO_OBJECT))
-			return false;
+			return bk_tombstone_exists(repo, request->id, &expired, &problem) && expired;
 		if (request->force)
 			return bk_label_check(request->id, err);
 		return bk_error_hint(err, "To delete it all the same, run: SELECT backup_delete('%s', force => true);",

@@ -20,6 +20,10 @@ typedef struct Runs
 	BkWalNeeds *needs;			/* NULL: marks are set in place of it */
 } Runs;
 
+static bool add_noted(void *arg, const char *key, const BkObjectStat *stat,
+					  BkError *err);
+static bool is_noted(const BkSurvey *survey, const char *id);
+static int	compare_ids(const void *a, const void *b);
 static bool add_listed(void *arg, const char *id, BkError *err);
 static bool add_expired(void *arg, const char *id, BkError *err);
 static BkSurveyed *add(BkSurvey *survey, const char *id, BkError *err);
@@ -41,6 +45,12 @@ bk_survey_read(BkSurvey *survey, BkRepository *repo, const char *cluster,
 	Runs		runs = {.survey = survey};
 
 	*survey = (BkSurvey) {.repo = repo, .host = host, .cluster = cluster};
+	/* One listing of all notes, and not one for each backup. */
+	if (!bk_storage_list(repo->storage, BK_LAYOUT_NOTES, add_noted, survey, err))
+		return false;
+	/* An id may begin with another one, and then its keys come first. */
+	if (survey->noted_count > 0)
+		qsort(survey->noted, survey->noted_count, sizeof(*survey->noted), compare_ids);
 	if (!bk_repository_walk(repo, add_listed, survey, err) ||
 		!bk_tombstone_walk(repo, add_expired, survey, err))
 		return false;
@@ -81,10 +91,56 @@ bk_survey_free(BkSurvey *survey)
 {
 	for (size_t i = 0; i < survey->count; i++)
 		bk_manifest_free(survey->list[i].manifest);
+	for (size_t i = 0; i < survey->noted_count; i++)
+		free(survey->noted[i]);
+	free(survey->noted);
 	free(survey->list);
 	free(survey->candidates);
 	bk_wal_map_free(survey->map);
 	*survey = (BkSurvey) {.count = 0};
+}
+
+/* The notes of a backup come one after another: note/<id>/… */
+static bool
+add_noted(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
+{
+	BkSurvey   *survey = arg;
+	const char *id = key + sizeof(BK_LAYOUT_NOTES);
+	size_t		length = strcspn(id, "/");
+	const char *last = survey->noted_count == 0 ? "" : survey->noted[survey->noted_count - 1];
+
+	(void) stat;
+	if (strncmp(last, id, length) == 0 && last[length] == '\0')
+		return true;
+	if (survey->noted_count == survey->noted_room)
+	{
+		size_t		room = survey->noted_room == 0 ? 64 : survey->noted_room * 2;
+		char	  **noted = reallocarray(survey->noted, room, sizeof(*noted));
+
+		if (noted == NULL)
+			return bk_error_memory(err);
+		survey->noted = noted;
+		survey->noted_room = room;
+	}
+	survey->noted[survey->noted_count] = strndup(id, length);
+	if (survey->noted[survey->noted_count] == NULL)
+		return bk_error_memory(err);
+	survey->noted_count++;
+	return true;
+}
+
+/* A note that is written later is seen before its backup is taken off the list. */
+static bool
+is_noted(const BkSurvey *survey, const char *id)
+{
+	return bsearch(&id, survey->noted, survey->noted_count, sizeof(*survey->noted),
+				   compare_ids) != NULL;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
 static bool
@@ -175,7 +231,9 @@ read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished, BkError *err)
 		return false;
 	manifest = entry->listed ? bk_repository_manifest(survey->repo, entry->id, err)
 		: bk_tombstone_manifest(survey->repo, entry->id, err);
-	if (manifest != NULL && bk_note_read(survey->repo, entry->id, &entry->verdict, err))
+	if (manifest != NULL &&
+		(!is_noted(survey, entry->id) ||
+		 bk_note_read(survey->repo, entry->id, &entry->verdict, err)))
 	{
 		entry->manifest = manifest;
 		return true;

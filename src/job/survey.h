@@ -34,6 +34,9 @@ typedef struct BkSurvey
 	size_t		count;
 	size_t		room;
 	BkWalMap   *map;
+	char	  **noted;			/* ids that have notes, in order */
+	size_t		noted_count;
+	size_t		noted_room;
 } BkSurvey;
 
 /* Read it. The caller frees it, also on failure. */

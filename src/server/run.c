@@ -259,7 +259,7 @@ bk_work_succeed(BkWork *work)
 	if (strcmp(work->run.verb, "adopt") == 0)
 		bk_work_take_over();
 	if (strcmp(work->run.verb, "backup") == 0)
-		bk_retention_follow();
+		bk_retention_follow(work->slot);
 	if (strcmp(work->run.verb, "sync") != 0)
 		return;
 	/* what is known of a repository that was not read to its end stays */

@@ -98,6 +98,11 @@ is(there(), join(' ', sort $id, @days), 'and stays');
 like(expire('another retention', '--keep-last', 5), qr/^keep +\Q$days[3]\E: newest \(last 5 of 5\)\n/m, 'what would be kept now');
 is(expired(), join(' ', sort @days[ 4, 5 ]), 'comes back by itself');
 
+is($node->safe_psql('postgres', "SELECT backup_delete('$days[5]')"), 't', 'one that has expired can be deleted at once');
+is(there(), join(' ', sort $id, @days[ 0 .. 4 ]), 'its data are gone');
+$days[5] = aged($id, 6);
+expire('another one instead', '--keep-last', 5);
+
 # One of whose data some is gone already does not.
 my ($gone) = glob("$repo/backup/$days[4]/globals*");
 unlink $gone;
