@@ -133,6 +133,8 @@ CREATE VIEW @extschema@.backup_status_databases AS
                     THEN ARRAY['critical', pg_catalog.concat('The newest backup ', b.id, ' is bad.')]
                 WHEN g.id IS NULL AND a.requested_at IS NULL AND p.next_at IS NOT NULL
                     THEN ARRAY['ok', 'It has no backup yet, and a schedule will come to it.']
+                WHEN g.id IS NULL AND b.id IS NULL AND e.state IS NULL
+                    THEN ARRAY['ok', 'Its first backup is being made.']
                 WHEN g.id IS NULL
                     THEN ARRAY['critical', 'There is no good backup.']
                 WHEN p.late_at OPERATOR(pg_catalog.<) pg_catalog.now() AND g.id IS NOT NULL
@@ -290,6 +292,8 @@ CREATE VIEW @extschema@.backup_status_base AS
             SELECT CASE
                 WHEN b.state OPERATOR(pg_catalog.=) 'bad'
                     THEN ARRAY['critical', pg_catalog.concat('The newest base backup ', b.id, ' is bad.')]
+                WHEN g.id IS NULL AND b.id IS NULL AND e.state IS NULL
+                    THEN ARRAY['ok', 'The first base backup is being made.']
                 WHEN g.id IS NULL
                     THEN ARRAY['critical', 'There is no good base backup of this cluster.']
                 WHEN g.corrupt_pages OPERATOR(pg_catalog.>) 0
