@@ -47,6 +47,7 @@ static void bk_part_expand_by(BkSchedule *schedule, const char *statement,
 static void bk_part_add(BkSchedule *schedule, const char *database, const char *backup_id);
 static bool bk_part_begin(BkSchedule *schedule, BkWorkPart *part, TimestampTz now, BkTask *task);
 static bool bk_part_ask(const BkSchedule *schedule, const BkWorkPart *part, BkRun *run);
+static const char *bk_part_text(const char *text);
 static BkRun *bk_part_run(const BkSchedule *schedule, TimestampTz slot_at, BkTask *task);
 static void bk_part_note(const BkSchedule *schedule, BkRun *run,
 						 const BkOutcome *outcome, BkTask *task);
@@ -91,7 +92,7 @@ bk_part_settle_one(BkSchedule *schedule, BkWorkPart *part, TimestampTz now)
 	{
 		if (part->attempt > schedule->retries)
 			return false;
-		pause = bk_part_pauses_min[Min(part->attempt, (int) lengthof(bk_part_pauses_min)) - 1];
+		pause = bk_part_pauses_min[Min(Max(part->attempt, 1), (int) lengthof(bk_part_pauses_min)) - 1];
 		part->not_before = now + pause * USECS_PER_MINUTE;
 		part->attempt++;
 	}
@@ -271,7 +272,7 @@ bk_part_begin(BkSchedule *schedule, BkWorkPart *part, TimestampTz now, BkTask *t
 	{
 		/* a database that a pattern has found may be gone by now */
 		if (!bk_part_is_pattern(schedule->database))
-			bk_part_note_database(schedule, part->database, task);
+			bk_part_note_database(schedule, bk_part_text(part->database), task);
 		return false;
 	}
 	run->attempt = part->attempt;
@@ -300,22 +301,29 @@ bk_part_ask(const BkSchedule *schedule, const BkWorkPart *part, BkRun *run)
 	}
 	if (strcmp(schedule->kind, "logical") == 0)
 	{
-		oid = get_database_oid(part->database, true);
+		oid = get_database_oid(bk_part_text(part->database), true);
 		if (!OidIsValid(oid))
 			return false;
 		bk_request_add_text(run, "database", part->database);
 		bk_request_add_number(run, "database_oid", oid);
-		bk_request_add_text(run, "content", schedule->content);
+		bk_request_add_text(run, "content", bk_part_text(schedule->content));
 	}
 	else if (strcmp(schedule->kind, "base") == 0)
 		bk_request_add_text(run, "checkpoint", "spread");
 	else if (strcmp(schedule->kind, "verify") == 0)
 	{
-		bk_text_copy(run->backup_id, sizeof(run->backup_id), part->backup_id);
-		bk_request_add_text(run, "id", part->backup_id);
-		bk_request_add_text(run, "level", schedule->level);
+		bk_text_copy(run->backup_id, sizeof(run->backup_id), bk_part_text(part->backup_id));
+		bk_request_add_text(run, "id", run->backup_id);
+		bk_request_add_text(run, "level", bk_part_text(schedule->level));
 	}
 	return true;
+}
+
+/* Whoever owns the tables can have left out what the program needs: it says so. */
+static const char *
+bk_part_text(const char *text)
+{
+	return text != NULL ? text : "";
 }
 
 /* Returns a run for a slot of a schedule, with a number, that nobody waits for. */

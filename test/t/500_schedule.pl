@@ -214,6 +214,19 @@ $server->wait_sql(q(SELECT inert, next_run_at IS NULL FROM backup_job WHERE name
 	'it was made in another cluster; backup_adopt() takes it over|t');
 $server->sql(q(SELECT backup_unschedule('check')));
 
+# What nobody can have said: the owner of the tables has written it.
+$server->sql(q(SELECT backup_schedule('odd', '@daily', retries => 0)));
+$server->sql(q(UPDATE backup_schedule_data SET content = NULL WHERE name = 'odd'));
+due('odd');
+runs_become('odd', 'schedule postgres failed 1', 'a schedule that lacks something fails');
+$server->sql(q(UPDATE backup_schedule_data SET kind = 'verify', content = NULL WHERE name = 'odd'));
+$server->sql(q(UPDATE backup_schedule_state_data SET slot_at = now() WHERE name = 'odd';
+	INSERT INTO backup_schedule_work_data (schedule, position, attempt) VALUES ('odd', 1, -100)));
+look();
+runs_become('odd', 'schedule postgres failed 1, schedule failed -100', 'so does work that lacks something');
+$server->sql(q(SELECT backup_unschedule('odd')));
+is($server->start_time, $started, 'and the server goes on');
+
 # --- the end ----------------------------------------------------------------------
 
 # Old rows go, the last ones stay.
