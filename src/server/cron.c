@@ -274,7 +274,9 @@ bk_cron_parse_item(BkCronReader *reader, uint64 *set)
 	}
 	if (field == &bk_cron_fields[BK_FIELD_WEEK_DAY] && high == 0 && low > 0)
 		high = 7;
-	if (low > high || (is_range && (low == BK_CRON_LAST || high == BK_CRON_LAST)))
+	/* the last day of a month is not always behind the beginning of a range */
+	if (low > high ||
+		(is_range && field == &bk_cron_fields[BK_FIELD_DAY] && high == BK_CRON_LAST))
 	{
 		reader->at = begin;
 		return bk_cron_refuse(reader, "this range has no end behind its beginning");

@@ -26,7 +26,7 @@ SELECT s AS schedule, next3(s, '2026-11-21 10:10:30Z') FROM unnest(ARRAY[
     '0 0 * * mon-fri', '0 0 * * Sat-Sun', '0 0 * * 7', '0 0 * * 0', '0 0 * * 5-7',
     '0 0 1 jan *', '0 0 1 JAN,jul *', '15 10 21 11 *', '0 3 1,15 * *', '0 3 $ * *', '0 3 L * *',
     '0 3 l feb *', '0 3 15,L * *', '0 0 13 * fri', '0 0 */10 * mon', '0 0 29 2 *', '0 0 31 * *',
-    '  0   0	*  * * ', '0-59/59 0 * * *', '59 23 31 12 *',
+    '  0   0	*  * * ', '0-59/59 0 * * *', '59 23 31 12 *', '30-32 0 * * *', '32 0 * * *',
     '@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@ANNUALLY',
     'every minute', 'every 1 minute', 'every 15 minutes', 'every 7 minutes', 'every 90 seconds',
     'every hour', 'every 6 hours', 'every 1 hour 30 minutes', 'every 1hour 30min', 'every day',
