@@ -21,9 +21,12 @@ COMMENT ON COLUMN @extschema@.backup_alarm_state_data.before IS 'state before th
 CREATE VIEW @extschema@.backup_status AS
     SELECT p.what, p.subject, p.database, p.state, p.reason,
         -- until the state was noted, the event that may have brought it
-        CASE WHEN d.state OPERATOR(pg_catalog.=) p.state THEN d.since
-            WHEN p.state OPERATOR(pg_catalog.=) 'ok' THEN p.last_success_at
-            ELSE COALESCE(p.last_attempt_at, p.last_success_at) END AS since,
+        COALESCE((SELECT d.since
+                  FROM @extschema@.backup_alarm_state_data AS d
+                  WHERE d.subject OPERATOR(pg_catalog.=) p.subject AND d.what OPERATOR(pg_catalog.=) p.what
+                    AND d.state OPERATOR(pg_catalog.=) p.state),
+            CASE WHEN p.state OPERATOR(pg_catalog.<>) 'ok' THEN p.last_attempt_at END,
+            p.last_success_at) AS since,
         p.last_success_at, pg_catalog.now() OPERATOR(pg_catalog.-) p.last_success_at AS last_success_age, p.last_success_id, p.target_age,
         p.last_attempt_at, p.last_failure_at,
         CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN p.last_failure END AS last_failure,
@@ -48,9 +51,7 @@ CREATE VIEW @extschema@.backup_status AS
             SELECT * FROM @extschema@.backup_status_checksums
             UNION ALL
             SELECT * FROM @extschema@.backup_status_alarms
-        ) AS p
-        LEFT JOIN @extschema@.backup_alarm_state_data AS d
-            ON d.what OPERATOR(pg_catalog.=) p.what AND d.subject OPERATOR(pg_catalog.=) p.subject;
+        ) AS p;
 COMMENT ON VIEW @extschema@.backup_status IS
 'one row, with a verdict, for each thing that is protected, also when nothing ever succeeded';
 COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "schedule" with its name, "base backups", "WAL archiving", "repository" or "copies in repository" with its place in the setting, "restore tests", "data checksums" or "alarms"';
@@ -82,7 +83,7 @@ COMMENT ON COLUMN @extschema@.backup_status.storage_total IS 'bytes that there a
 COMMENT ON COLUMN @extschema@.backup_status.full_at IS 'when that will be full if it goes on as before';
 COMMENT ON COLUMN @extschema@.backup_status.running IS 'is it queued or running now?';
 
-REVOKE ALL ON @extschema@.backup_attempt, @extschema@.backup_plan, @extschema@.backup_status_schedules, @extschema@.backup_status_databases,
+REVOKE ALL ON @extschema@.backup_open, @extschema@.backup_plan, @extschema@.backup_status_schedules, @extschema@.backup_status_databases,
     @extschema@.backup_status_base, @extschema@.backup_status_wal, @extschema@.backup_status_repositories, @extschema@.backup_status_copies,
     @extschema@.backup_status_restores, @extschema@.backup_status_checksums, @extschema@.backup_alarm_state_data, @extschema@.backup_status FROM PUBLIC;
 GRANT SELECT ON @extschema@.backup_status TO pg_monitor;

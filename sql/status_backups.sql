@@ -35,23 +35,25 @@ CREATE VIEW @extschema@.backup_status_databases AS
         ORDER BY c.database, r.requested_at DESC
     ),
     open AS MATERIALIZED (
-        SELECT r.database
-        FROM @extschema@.backup_attempt AS r
-        WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.state IN ('queued', 'running')
+        SELECT r.database, pg_catalog.max(r.requested_at) AS requested_at
+        FROM @extschema@.backup_open AS r
+        WHERE r.verb OPERATOR(pg_catalog.=) 'backup'
+        GROUP BY r.database
     )
     SELECT n.database AS what, 'database' AS subject, n.database, v.verdict[1] AS state, v.verdict[2] AS reason,
         g.finished_at AS last_success_at, g.id AS last_success_id, p.target_age,
-        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        GREATEST(e.requested_at, o.requested_at) AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
         p.next_at AS next_run_at,
         g.plain_size AS last_size, u.usual_size,
         t.plain_size, t.stored_size, COALESCE(t.backups, 0) AS backups,
         t.oldest_at AS recovery_from, g.started_at AS recovery_to,
         t.verified_at, q.restore_tested_at, q.restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
-        EXISTS (SELECT FROM open AS o WHERE o.database OPERATOR(pg_catalog.=) n.database) AS running
+        o.database IS NOT NULL AS running
     FROM name AS n
         LEFT JOIN total AS t ON t.database OPERATOR(pg_catalog.=) n.database
         LEFT JOIN restored AS q ON q.database OPERATOR(pg_catalog.=) n.database
+        LEFT JOIN open AS o ON o.database OPERATOR(pg_catalog.=) n.database
         -- each of these reads the first entries of an index;
         -- the newest good backup: the schema or the data alone is none
         LEFT JOIN LATERAL (
@@ -73,18 +75,10 @@ CREATE VIEW @extschema@.backup_status_databases AS
             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
             LIMIT 1
         ) AS b ON true
-        -- the last attempt
+        -- the last attempt that has ended
         LEFT JOIN LATERAL (
-            SELECT r.requested_at
-            FROM @extschema@.backup_attempt AS r
-            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database OPERATOR(pg_catalog.=) n.database AND r.state OPERATOR(pg_catalog.<>) 'skipped'
-            ORDER BY r.requested_at DESC
-            LIMIT 1
-        ) AS a ON true
-        -- the last one that has ended
-        LEFT JOIN LATERAL (
-            SELECT r.run, r.state
-            FROM @extschema@.backup_attempt AS r
+            SELECT r.run, r.state, r.requested_at
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database OPERATOR(pg_catalog.=) n.database
                 AND r.state IN ('done', 'failed', 'canceled')
             ORDER BY r.requested_at DESC
@@ -93,7 +87,7 @@ CREATE VIEW @extschema@.backup_status_databases AS
         -- the last one that has failed
         LEFT JOIN LATERAL (
             SELECT r.finished_at, r.message
-            FROM @extschema@.backup_attempt AS r
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database OPERATOR(pg_catalog.=) n.database
                 AND r.state IN ('failed', 'canceled')
             ORDER BY r.requested_at DESC
@@ -131,7 +125,7 @@ CREATE VIEW @extschema@.backup_status_databases AS
             SELECT CASE
                 WHEN b.state OPERATOR(pg_catalog.=) 'bad'
                     THEN ARRAY['critical', pg_catalog.concat('The newest backup ', b.id, ' is bad.')]
-                WHEN g.id IS NULL AND a.requested_at IS NULL AND p.next_at IS NOT NULL
+                WHEN g.id IS NULL AND e.run IS NULL AND o.database IS NULL AND p.next_at IS NOT NULL
                     THEN ARRAY['ok', 'It has no backup yet, and a schedule will come to it.']
                 WHEN g.id IS NULL AND b.id IS NULL AND e.state IS NULL
                     THEN ARRAY['ok', 'Its first backup is being made.']
@@ -157,7 +151,7 @@ CREATE VIEW @extschema@.backup_status_databases AS
                 ELSE ARRAY['ok', 'The last attempt made a good backup.']
             END AS verdict
         ) AS v
-    WHERE t.database IS NOT NULL OR a.requested_at IS NOT NULL
+    WHERE t.database IS NOT NULL OR e.run IS NOT NULL OR o.database IS NOT NULL
         -- a new one that a schedule will come to
         OR p.next_at IS NOT NULL
             AND EXISTS (SELECT FROM pg_catalog.pg_database AS d
@@ -188,7 +182,7 @@ CREATE VIEW @extschema@.backup_status_base AS
     )
     SELECT 'base backups' AS what, 'base backups' AS subject, NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
         g.finished_at AS last_success_at, g.id AS last_success_id, p.target_age,
-        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        GREATEST(e.requested_at, o.requested_at) AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
         p.next_at AS next_run_at,
         g.plain_size AS last_size, u.usual_size,
         t.plain_size, t.stored_size, t.backups,
@@ -196,9 +190,7 @@ CREATE VIEW @extschema@.backup_status_base AS
             THEN GREATEST(l.last_archived_at, (SELECT r.last_archived_time FROM pg_catalog.pg_stat_get_archiver() AS r)) END AS recovery_to,
         t.verified_at, q.finished_at AS restore_tested_at, q.finished_at OPERATOR(pg_catalog.-) q.started_at AS restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
-        EXISTS (SELECT FROM @extschema@.backup_attempt AS r
-                WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base'
-                    AND r.state IN ('queued', 'running')) AS running
+        o.requested_at IS NOT NULL AS running
     FROM (
             SELECT pg_catalog.count(*) AS backups,
                 pg_catalog.sum(c.plain_size)::bigint AS plain_size,
@@ -233,16 +225,14 @@ CREATE VIEW @extschema@.backup_status_base AS
             ORDER BY c.started_at DESC NULLS LAST, c.id DESC
             LIMIT 1
         ) AS b ON true
+        CROSS JOIN (
+            SELECT pg_catalog.max(r.requested_at) AS requested_at
+            FROM @extschema@.backup_open AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.kind OPERATOR(pg_catalog.=) 'base'
+        ) AS o
         LEFT JOIN LATERAL (
-            SELECT r.requested_at
-            FROM @extschema@.backup_attempt AS r
-            WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base' AND r.state OPERATOR(pg_catalog.<>) 'skipped'
-            ORDER BY r.requested_at DESC
-            LIMIT 1
-        ) AS a ON true
-        LEFT JOIN LATERAL (
-            SELECT r.run, r.state
-            FROM @extschema@.backup_attempt AS r
+            SELECT r.run, r.state, r.requested_at
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base'
                 AND r.state IN ('done', 'failed', 'canceled')
             ORDER BY r.requested_at DESC
@@ -250,7 +240,7 @@ CREATE VIEW @extschema@.backup_status_base AS
         ) AS e ON true
         LEFT JOIN LATERAL (
             SELECT r.finished_at, r.message
-            FROM @extschema@.backup_attempt AS r
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb OPERATOR(pg_catalog.=) 'backup' AND r.database IS NULL AND r.kind OPERATOR(pg_catalog.=) 'base'
                 AND r.state IN ('failed', 'canceled')
             ORDER BY r.requested_at DESC
@@ -268,7 +258,7 @@ CREATE VIEW @extschema@.backup_status_base AS
         ) AS p ON true
         LEFT JOIN LATERAL (
             SELECT r.started_at, r.finished_at
-            FROM @extschema@.backup_attempt AS r
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb IN ('restore', 'clone') AND r.verb OPERATOR(pg_catalog.=) 'clone' AND r.state OPERATOR(pg_catalog.=) 'done'
             ORDER BY r.requested_at DESC
             LIMIT 1
@@ -316,7 +306,7 @@ CREATE VIEW @extschema@.backup_status_base AS
                 ELSE ARRAY['ok', 'The last attempt made a good base backup.']
             END AS verdict
         ) AS v
-    WHERE t.backups OPERATOR(pg_catalog.>) 0 OR a.requested_at IS NOT NULL
+    WHERE t.backups OPERATOR(pg_catalog.>) 0 OR e.run IS NOT NULL OR o.requested_at IS NOT NULL
         OR b.id IS NOT NULL;
 COMMENT ON VIEW @extschema@.backup_status_base IS
 'part of backup_status: the base backups of this cluster, if there is one or one was tried';

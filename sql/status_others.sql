@@ -177,32 +177,29 @@ CREATE VIEW @extschema@.backup_status_restores AS
         CASE WHEN g.run IS NULL THEN 'Nothing was restored yet, and no test of it is scheduled.'
             ELSE pg_catalog.concat('The last restore that succeeded was run ', g.run, '.') END AS reason,
         g.finished_at AS last_success_at, g.backup_id AS last_success_id, NULL::interval AS target_age,
-        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        GREATEST(g.requested_at, f.requested_at, o.requested_at) AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
         NULL::timestamptz AS next_run_at,
         NULL::bigint AS last_size, NULL::bigint AS usual_size,
         NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
         NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to, NULL::timestamptz AS verified_at,
         g.finished_at AS restore_tested_at, g.finished_at OPERATOR(pg_catalog.-) g.started_at AS restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
-        COALESCE(a.state IN ('queued', 'running'), false) AS running
-    FROM (VALUES (1)) AS one (row)
-        LEFT JOIN LATERAL (
-            SELECT r.run, r.state, r.requested_at
-            FROM @extschema@.backup_attempt AS r
+        o.requested_at IS NOT NULL AS running
+    FROM (
+            SELECT pg_catalog.max(r.requested_at) AS requested_at
+            FROM @extschema@.backup_open AS r
             WHERE r.verb IN ('restore', 'clone')
-            ORDER BY r.requested_at DESC
-            LIMIT 1
-        ) AS a ON true
+        ) AS o
         LEFT JOIN LATERAL (
-            SELECT r.run, r.backup_id, r.started_at, r.finished_at
-            FROM @extschema@.backup_attempt AS r
+            SELECT r.run, r.backup_id, r.requested_at, r.started_at, r.finished_at
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb IN ('restore', 'clone') AND r.state OPERATOR(pg_catalog.=) 'done'
             ORDER BY r.requested_at DESC
             LIMIT 1
         ) AS g ON true
         LEFT JOIN LATERAL (
-            SELECT r.finished_at, r.message
-            FROM @extschema@.backup_attempt AS r
+            SELECT r.requested_at, r.finished_at, r.message
+            FROM @extschema@.backup_run_data AS r
             WHERE r.verb IN ('restore', 'clone') AND r.state IN ('failed', 'canceled')
             ORDER BY r.requested_at DESC
             LIMIT 1

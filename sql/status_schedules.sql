@@ -6,6 +6,11 @@ CREATE VIEW @extschema@.backup_status_schedules AS
         SELECT i.system_identifier::text AS system_identifier
         FROM pg_catalog.pg_control_system() AS i
     ),
+    open AS MATERIALIZED (
+        SELECT r.schedule, pg_catalog.max(r.requested_at) AS requested_at
+        FROM @extschema@.backup_open AS r
+        GROUP BY r.schedule
+    ),
     wanted AS (
         SELECT s.*, s.system_identifier OPERATOR(pg_catalog.=) own.system_identifier AS ours,
             s.kind IN ('logical', 'base') AS makes_backups,
@@ -16,16 +21,16 @@ CREATE VIEW @extschema@.backup_status_schedules AS
     SELECT pg_catalog.concat('schedule ', s.name) AS what, 'schedule' AS subject,
         NULL::text AS database, v.verdict[1] AS state, v.verdict[2] AS reason,
         g.at AS last_success_at, g.id AS last_success_id, CASE WHEN s.ours THEN p.late_at OPERATOR(pg_catalog.-) GREATEST(g.at, s.created_at) END AS target_age,
-        a.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        GREATEST(e.requested_at, o.requested_at) AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
         CASE WHEN s.ours THEN COALESCE(k.next_run_at, n.next_at) END AS next_run_at,
         g.plain_size AS last_size, NULL::bigint AS usual_size,
         NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
         NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to,
         NULL::timestamptz AS verified_at, NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
         NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
-        EXISTS (SELECT FROM @extschema@.backup_attempt AS r
-                WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.state IN ('queued', 'running')) AS running
+        o.schedule IS NOT NULL AS running
     FROM wanted AS s
+        LEFT JOIN open AS o ON o.schedule OPERATOR(pg_catalog.=) s.name
         -- what the keeper has found, if it has seen the schedule as it is now
         LEFT JOIN @extschema@.backup_schedule_state_data AS k ON k.name OPERATOR(pg_catalog.=) s.name AND k.changed_at OPERATOR(pg_catalog.=) s.changed_at
         LEFT JOIN LATERAL (
@@ -37,29 +42,22 @@ CREATE VIEW @extschema@.backup_status_schedules AS
              LIMIT 1)
             UNION ALL
             (SELECT r.finished_at, NULL, NULL
-             FROM @extschema@.backup_attempt AS r
+             FROM @extschema@.backup_run_data AS r
              WHERE NOT s.makes_backups AND r.schedule OPERATOR(pg_catalog.=) s.name
                 AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state OPERATOR(pg_catalog.=) 'done'
              ORDER BY r.requested_at DESC
              LIMIT 1)
         ) AS g ON true
         LEFT JOIN LATERAL (
-            SELECT r.requested_at
-            FROM @extschema@.backup_attempt AS r
-            WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state OPERATOR(pg_catalog.<>) 'skipped'
-            ORDER BY r.requested_at DESC
-            LIMIT 1
-        ) AS a ON true
-        LEFT JOIN LATERAL (
-            SELECT r.run, r.state
-            FROM @extschema@.backup_attempt AS r
+            SELECT r.run, r.state, r.requested_at
+            FROM @extschema@.backup_run_data AS r
             WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state IN ('done', 'failed', 'canceled')
             ORDER BY r.requested_at DESC
             LIMIT 1
         ) AS e ON true
         LEFT JOIN LATERAL (
             SELECT r.finished_at, r.message
-            FROM @extschema@.backup_attempt AS r
+            FROM @extschema@.backup_run_data AS r
             WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state IN ('failed', 'canceled')
             ORDER BY r.requested_at DESC
             LIMIT 1

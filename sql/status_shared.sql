@@ -40,25 +40,19 @@ COMMENT ON COLUMN @extschema@.backup_plan.late_after IS 'age of the last success
 COMMENT ON COLUMN @extschema@.backup_plan.created_at IS 'when it was made';
 COMMENT ON COLUMN @extschema@.backup_plan.databases IS 'pattern of the databases, for LIKE';
 
--- A run that has just ended may not have its row yet, and has its slot then.
-CREATE VIEW @extschema@.backup_attempt AS
-    SELECT r.run, r.verb, r.kind, r.database, r.schedule, r.backup_id, r.state,
-        r.requested_at, r.started_at, r.finished_at, r.message
+-- Runs that are under way, in this server or, as its standbys see them, another.
+CREATE VIEW @extschema@.backup_open AS
+    SELECT r.verb, r.kind, r.database, r.schedule, r.requested_at
     FROM @extschema@.backup_run_data AS r
+    WHERE r.state IN ('queued', 'running')
     UNION ALL
-    SELECT s.run, s.verb, s.kind, s.database, s.schedule, s.backup_id, s.state,
-        s.requested_at, s.started_at, s.finished_at, s.message
-    FROM @extschema@.backup_run_slots() AS s;
-COMMENT ON VIEW @extschema@.backup_attempt IS
-'runs of the history and of shared memory, some of them in both; read by backup_status, by an index';
-COMMENT ON COLUMN @extschema@.backup_attempt.run IS 'number of the run';
-COMMENT ON COLUMN @extschema@.backup_attempt.verb IS 'what was to be done';
-COMMENT ON COLUMN @extschema@.backup_attempt.kind IS 'kind of backup, for a backup';
-COMMENT ON COLUMN @extschema@.backup_attempt.database IS 'database to back up or to create';
-COMMENT ON COLUMN @extschema@.backup_attempt.schedule IS 'schedule that it is for';
-COMMENT ON COLUMN @extschema@.backup_attempt.backup_id IS 'backup that was made or used';
-COMMENT ON COLUMN @extschema@.backup_attempt.state IS 'queued, running, done, failed, canceled or skipped';
-COMMENT ON COLUMN @extschema@.backup_attempt.requested_at IS 'when it was asked for';
-COMMENT ON COLUMN @extschema@.backup_attempt.started_at IS 'when its worker began';
-COMMENT ON COLUMN @extschema@.backup_attempt.finished_at IS 'when it ended';
-COMMENT ON COLUMN @extschema@.backup_attempt.message IS 'message of its error, for anybody';
+    SELECT s.verb, s.kind, s.database, s.schedule, s.requested_at
+    FROM @extschema@.backup_run_slots() AS s
+    WHERE s.state IN ('queued', 'running');
+COMMENT ON VIEW @extschema@.backup_open IS
+'runs that are under way, some of them twice; read by backup_status';
+COMMENT ON COLUMN @extschema@.backup_open.verb IS 'what is being done';
+COMMENT ON COLUMN @extschema@.backup_open.kind IS 'kind of backup, for a backup';
+COMMENT ON COLUMN @extschema@.backup_open.database IS 'database to back up or to create';
+COMMENT ON COLUMN @extschema@.backup_open.schedule IS 'schedule that it is for';
+COMMENT ON COLUMN @extschema@.backup_open.requested_at IS 'when it was asked for';
