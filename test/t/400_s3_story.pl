@@ -167,6 +167,19 @@ is($s3->request('DELETE', 'locked/x/repository.json', query => { versionId => $v
 ($status, $text) = init_repository($s3->tls_url('backups', 'unlocked', lock => 'compliance', lock_days => 1));
 like($text, qr/no object lock|ObjectLock|InvalidRequest/, 'a lock that the bucket cannot keep is refused');
 
+# --- retention
+
+my @two = map { $node->backup_now('postgres') } 1 .. 2;
+my $doomed = sub { return grep { /\Q$two[0]\E/ } $s3->keys_of('backups') };
+$node->set('backup_ext.keep_last', 1);
+like($node->safe_psql('postgres', 'SELECT id, action FROM backup_expire()'), qr/^\Q$two[0]\E\|expire$/m, 'a backup expires');
+is(join(' ', grep { m{/(?:manifest|expired)/} } $doomed->()), "main/one/expired/$two[0].json", 'it has a tombstone and no manifest');
+is($node->safe_psql('postgres', "SELECT backup_unexpire('$two[0]') AND backup_unpin('$two[0]')"), 't', 'it is brought back');
+$node->set('backup_ext.expire_grace', 0);
+$node->safe_psql('postgres', 'SELECT backup_expire()');
+is(join(' ', $doomed->()), '', 'without a grace nothing is left of it');
+$node->set('backup_ext.keep_last', 0);
+
 # --- what can be wrong
 
 my $other = $s3->make_user('other');

@@ -192,6 +192,11 @@ like(expire('unless it is told', '--keep-last', 1, '--scheduled'), qr/^expire +\
 $node->safe_psql('postgres', q(SELECT backup_schedule('many' || i, '0 2 * * *', database => 'postgres', keep_last => 3) FROM generate_series(1, 300) AS i));
 is($node->safe_psql('postgres', 'SELECT count(*) > 0 FROM backup_expire(dry_run => true)'), 't', 'there can be many schedules');
 
+$node->set('backup_ext.keep_within', '30d');
+$node->set('backup_ext.recovery_window', '-1');
+like($node->program_ok([ 'expire', '-D', $node->data_dir, '--dry-run' ], 'the program reads the settings'),
+	qr/^keep +\Q$id\E: newest \(last 1 of 1\); younger than 30 days/m, 'of the server');
+
 # --- arguments ------------------------------------------------------------------------
 
 $node->sql_fails('SELECT backup_expire(NULL)', '22004', '"dry_run" must not be null', 'NULL');
