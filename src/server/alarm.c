@@ -140,15 +140,23 @@ static const char bk_sql_write_pings[] =
 " INSERT INTO %s.backup_notice_data (channel, created_at, next_try_at, message)"
 " SELECT d.name, $1, $1, json_build_object(" BK_NOTICE_SERVER ", 'event', 'ping', 'signal', d.signal) FROM d";
 
-/* The start and the end of the newest run of a schedule. */
+/*
+ * The start of the newest run of a schedule, and its end: that is a failure if
+ * any run has failed since the last end that was told, since a schedule can
+ * have one for each database.
+ */
 static const char bk_sql_write_run_pings[] =
 "WITH c AS (SELECT c.name, c.schedule" BK_OWN_CHANNELS " AND c.kind = 'ping' AND c.schedule IS NOT NULL),"
-" u AS (SELECT c.name, r.run, r.state FROM c CROSS JOIN LATERAL"
-" (SELECT r.run, r.state FROM %s.backup_run AS r WHERE r.schedule = c.schedule"
-" AND r.state IN ('queued', 'running', 'done', 'failed', 'canceled') ORDER BY r.run DESC LIMIT 1) AS r),"
-" d AS (SELECT u.*, u.run > COALESCE(s.started_run, 0) AS starts,"
-" u.state NOT IN ('queued', 'running') AND u.run > COALESCE(s.ended_run, 0) AS ends"
-" FROM u LEFT JOIN %s.backup_channel_state_data AS s ON s.channel = u.name),"
+" u AS (SELECT c.name, COALESCE(s.started_run, 0) AS started, r.* FROM c"
+" LEFT JOIN %s.backup_channel_state_data AS s ON s.channel = c.name"
+" CROSS JOIN LATERAL (SELECT max(n.run) AS run, bool_or(n.state IN ('queued', 'running')) AS open,"
+" bool_or(n.state IN ('failed', 'canceled')) AS failed"
+" FROM (SELECT r.run, r.state FROM %s.backup_run AS r WHERE r.schedule = c.schedule"
+" AND r.state <> 'skipped' AND r.verb NOT IN ('schedule', 'unschedule')"
+" AND r.run > COALESCE(s.ended_run, 0) ORDER BY r.run DESC"
+" LIMIT CASE WHEN s.ended_run IS NULL THEN 1 ELSE 1000 END) AS n) AS r"
+" WHERE r.run IS NOT NULL),"
+" d AS (SELECT u.*, u.run > u.started AS starts, NOT u.open AS ends FROM u),"
 " r AS (INSERT INTO %s.backup_channel_state_data AS s (channel, started_run, ended_run)"
 " SELECT d.name, d.run, CASE WHEN d.ends THEN d.run END FROM d WHERE d.starts OR d.ends"
 " ON CONFLICT (channel) DO UPDATE SET started_run = excluded.started_run,"
@@ -156,7 +164,7 @@ static const char bk_sql_write_run_pings[] =
 " INSERT INTO %s.backup_notice_data (channel, created_at, next_try_at, message)"
 " SELECT d.name, $1 + p.place, $1, json_build_object(" BK_NOTICE_SERVER ", 'event', 'ping', 'signal', p.signal)"
 " FROM d CROSS JOIN LATERAL (VALUES ('0'::interval, 'start', d.starts),"
-" ('1 us'::interval, CASE d.state WHEN 'done' THEN 'success' ELSE 'fail' END, d.ends))"
+" ('1 us'::interval, CASE WHEN d.failed THEN 'fail' ELSE 'success' END, d.ends))"
 " AS p (place, signal, due) WHERE p.due";
 
 /* The oldest message of a channel by which none is under way, and its channel. */
@@ -213,6 +221,10 @@ bk_alarm_settle(TimestampTz now)
 	bk_alarm_execute(bk_sql_settle_sent, now);
 	bk_alarm_execute(bk_sql_settle_failed, now);
 	bk_alarm_execute(bk_sql_give_up, now);
+	if (SPI_processed > 0)
+		ereport(LOG,
+				(errmsg("gave up " UINT64_FORMAT " messages of alarms", SPI_processed),
+				 errdetail("They could not be sent within a day, or their channel is not used any more.")));
 	bk_statement_commit(caller);
 }
 

@@ -75,7 +75,7 @@ sub wait_taken
 {
 	my ($self, $count) = @_;
 
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	for (1 .. 600)
 	{
 		my @taken = $self->taken;
 		return @taken if @taken >= $count;

@@ -12,6 +12,7 @@ use Test::More;
 
 my $canary = 'canary-7d2f1';
 my $server = BackupExtFaults->new('main', conf => <<'END');
+backup_ext.max_runs = 1
 autovacuum = off
 END
 my $node = $server->node;
@@ -121,6 +122,25 @@ chmod 0644, $token;
 $server->fails(q(SELECT backup_notify_test('hook')), '42501', qr/token/, 'a secret that others can read');
 chmod 0600, $token;
 
+# Without TLS nothing goes to what is not known to be this machine.
+$server->sql("SELECT backup_channel('other', 'mail', 'smtp://0.0.0.0:" . $mail->port . "', sender => 'a\@b', recipients => '{a}', login => 'me', secret_file => '$token')");
+my $before = scalar($mail->taken);
+$server->fails(q(SELECT backup_notify_test('other')), '08001', qr/could not agree with "smtp:\/\/0\.0\.0\.0:\d+" on TLS/, 'a mail server without TLS');
+is(scalar($mail->taken), $before, 'gets nothing');
+$server->sql("SELECT backup_channel('other', 'webhook', 'http://0.0.0.0:" . $hook->port . "/')");
+$server->fails(q(SELECT backup_notify_test('other')), '22023', qr/is not encrypted/, 'nor does a web server', hint => qr/plaintext/);
+$server->sql(q(SELECT backup_channel_drop('other')));
+
+# A message does not wait for a backup.
+$server->hold_dump;
+my $held = $server->sql('SELECT backup_now(wait => false)');
+$server->wait_held;
+is($server->sql("SELECT backup_notify_test('tell')"), 'channel "tell" has taken the message', 'a message passes a backup');
+$server->release_dump;
+$server->sql("CALL backup_wait($held)");
+$backup = $server->sql('SELECT id FROM backup_list() LIMIT 1');
+unlink "$place/told";
+
 # --- trouble, and its end ---------------------------------------------------------
 
 my $session = $server->open_session('LISTEN backups');
@@ -131,12 +151,12 @@ spew($archive, 'spoilt' . substr($good, 6));
 $server->sql("SELECT count(*) FROM backup_verify('$backup')");
 is_deeply(changes(($hook->wait_taken(2))[1]{body}), ['postgres problem critical was ok'], 'a bad backup is told of');
 like(($mail->wait_taken(2))[1]{data}, qr/^postgres is critical: The newest backup \Q$backup\E is bad/m, 'by mail');
-is_deeply(changes((told_to_program(2))[1]), ['postgres problem critical was ok'], 'to the program');
+is_deeply(changes((told_to_program(1))[0]), ['postgres problem critical was ok'], 'to the program');
 wait_for(sub { BackupExtFaults::say_to($session, 'SELECT 1') =~ /"what" : "postgres"/ }, 'a notification comes');
 $server->backup;
 is_deeply(changes(($hook->wait_taken(3))[2]{body}), ['postgres recovery ok was critical'], 'and of its end');
 is(scalar($mail->wait_taken(3)), 3, 'by mail');
-is(scalar(told_to_program(3)), 3, 'to the program');
+is(scalar(told_to_program(2)), 2, 'to the program');
 is($server->sql('SELECT count(*) FROM backup_told_data'), 0, 'then nothing is open');
 
 # --- what has to hold, and what is said again ---------------------------------------
@@ -186,12 +206,17 @@ SELECT 'file://$repo', now(), format('20261121T10150%sZ-db%s-aaaa', n % 10, n), 
 FROM generate_series(1, 60) AS n
 END
 look();
+my $alerts = BackupExtSinks->http;
+$server->sql("SELECT backup_channel('alerts', 'alertmanager', '$base" . $alerts->port . "', hold => '0')");
 my $many = ($hook->wait_taken(8))[7]{body};
 my $listed = @{ $many->{changes} };
 cmp_ok($listed, '>', 5, 'a message lists changes');
 is($listed + $many->{more}, 60, 'and counts those that do not fit');
 wait_for(sub { ($mail->taken)[-1]{data} =~ /^and \d+ more/m }, 'the mail about it comes');
 is($server->sql(q(SELECT count(*) FROM backup_told_data WHERE channel = 'hook')), 60, 'all of them count as told');
+wait_for(sub { my %what = map { $_->{labels}{what} => 1 } map { @{ $_->{body} } } $alerts->taken; return keys %what == 60 },
+	'who sets alerts gets each of them, in several messages');
+$server->sql(q(SELECT backup_channel_drop('alerts')));
 $server->sql(q(DELETE FROM backup_catalogue_data WHERE id LIKE '%-aaaa'));
 look();
 is(($hook->wait_taken(9))[8]{body}{changes}[0]{event}, 'recovery', 'what is not there any more is well');
@@ -209,6 +234,34 @@ look();
 is(($pings->wait_taken(3))[2]{path}, "/$canary/fail", 'again after its time');
 $server->sql(q(SELECT backup_channel_drop('life')));
 is($server->sql(q(SELECT backup_channel_drop('life'))), 'f', 'a channel is dropped once');
+
+# --- of a schedule -------------------------------------------------------------------
+
+sub due
+{
+	$server->wait_sql(q(SELECT next_slot IS NOT NULL FROM backup_schedule_state_data WHERE name = 'hourly'), 'the schedule is seen');
+	$server->sql(q(UPDATE backup_schedule_state_data SET next_slot = clock_timestamp() - interval '1 s',
+		next_run_at = clock_timestamp() - interval '1 s'));
+	return look();
+}
+
+$server->sql(q(SELECT backup_schedule('hourly', 'every 1 hour', retries => 0)));
+$server->sql("SELECT backup_channel('sched', 'ping', '$base" . $pings->port . "/s', schedule => 'hourly')");
+due();
+is_deeply([ map { $_->{path} } ($pings->wait_taken(5))[ 3, 4 ] ], [ '/s/start', '/s' ], 'a run of a schedule that is good');
+$server->replace('pg_dump', 'exit 1');
+due();
+is_deeply([ map { $_->{path} } ($pings->wait_taken(7))[ 5, 6 ] ], [ '/s/start', '/s/fail' ], 'and one that is not');
+$server->bring_back('pg_dump');
+$server->sql(q(SELECT backup_unschedule('hourly'), backup_channel_drop('sched')));
+
+# --- in another cluster --------------------------------------------------------------
+
+$server->sql(q(UPDATE backup_channel_data SET system_identifier = '1'));
+like($server->sql(q(SELECT inert FROM backup_channel_list WHERE name = 'hook')), qr/another cluster/, 'a channel of another cluster is not used');
+is($server->sql(q(SELECT count(*) FROM backup_status WHERE what = 'alarms')), 0, 'and no trouble');
+$server->sql('SELECT backup_adopt()');
+is($server->sql(q(SELECT count(*) FROM backup_channel_list WHERE inert IS NULL)), 4, 'until it is adopted');
 
 # --- nothing leaks ----------------------------------------------------------------
 
