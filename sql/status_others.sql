@@ -207,6 +207,53 @@ CREATE VIEW @extschema@.backup_status_restores AS
 COMMENT ON VIEW @extschema@.backup_status_restores IS
 'part of backup_status: restores, which are the proof of backups';
 
+-- From the first time on that retention was at work by itself. Where nothing can
+-- be deleted the repository fills up, which is days away.
+CREATE VIEW @extschema@.backup_status_retention AS
+    SELECT 'retention' AS what, 'retention' AS subject, NULL::text AS database,
+        CASE WHEN e.state OPERATOR(pg_catalog.=) 'done' THEN 'ok'
+            WHEN COALESCE(g.finished_at, e.requested_at) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) '3 days'::interval) THEN 'critical'
+            ELSE 'warning' END AS state,
+        CASE WHEN e.state OPERATOR(pg_catalog.=) 'done' THEN 'What nothing keeps has been deleted.'
+            ELSE pg_catalog.concat('What nothing keeps is not deleted: run ', e.run, ' has ',
+                CASE WHEN e.state OPERATOR(pg_catalog.=) 'failed' THEN 'failed.' ELSE 'been canceled.' END) END AS reason,
+        g.finished_at AS last_success_at, NULL::text AS last_success_id, NULL::interval AS target_age,
+        e.requested_at AS last_attempt_at, f.finished_at AS last_failure_at, f.message AS last_failure,
+        NULL::timestamptz AS next_run_at,
+        NULL::bigint AS last_size, NULL::bigint AS usual_size,
+        NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
+        NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to, NULL::timestamptz AS verified_at,
+        NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
+        EXISTS (SELECT FROM @extschema@.backup_open AS r
+                WHERE r.verb OPERATOR(pg_catalog.=) 'expire') AS running
+    FROM (
+            SELECT r.run, r.state, r.requested_at
+            FROM @extschema@.backup_run_data AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'expire' AND r.reason OPERATOR(pg_catalog.<>) 'request'
+                AND r.state IN ('done', 'failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS e
+        LEFT JOIN LATERAL (
+            SELECT r.finished_at
+            FROM @extschema@.backup_run_data AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'expire' AND r.reason OPERATOR(pg_catalog.<>) 'request'
+                AND r.state OPERATOR(pg_catalog.=) 'done'
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS g ON true
+        LEFT JOIN LATERAL (
+            SELECT r.finished_at, r.message
+            FROM @extschema@.backup_run_data AS r
+            WHERE r.verb OPERATOR(pg_catalog.=) 'expire' AND r.reason OPERATOR(pg_catalog.<>) 'request'
+                AND r.state IN ('failed', 'canceled')
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS f ON true;
+COMMENT ON VIEW @extschema@.backup_status_retention IS
+'part of backup_status: whether retention can delete what it wants to';
+
 CREATE VIEW @extschema@.backup_status_checksums AS
     SELECT 'data checksums' AS what, 'data checksums' AS subject, NULL::text AS database,
         CASE WHEN c.last_at OPERATOR(pg_catalog.>) (pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::interval) THEN 'critical'

@@ -165,6 +165,10 @@ CREATE INDEX backup_run_data_base ON @extschema@.backup_run_data
     (requested_at DESC) WHERE verb = 'backup' AND database IS NULL;
 CREATE INDEX backup_run_data_restore ON @extschema@.backup_run_data
     (requested_at DESC) WHERE verb IN ('restore', 'clone');
+CREATE INDEX backup_run_data_expire ON @extschema@.backup_run_data
+    (requested_at DESC) WHERE verb = 'expire' AND reason <> 'request';
+COMMENT ON INDEX @extschema@.backup_run_data_expire IS
+'finds the last runs that expired backups by themselves';
 COMMENT ON TABLE @extschema@.backup_run_data IS
 'every run that a worker has begun or that could not be begun';
 COMMENT ON INDEX @extschema@.backup_run_data_open IS

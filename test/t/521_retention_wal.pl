@@ -200,5 +200,18 @@ $node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM backup_run WHERE 
   or die 'no run expires anything';
 unlike(listed(), qr/$id[3]/, 'a backup is followed by a run that expires others');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM backup_list()'), 1, 'the catalogue knows it');
+my $verdict = q(SELECT state, reason ~ 'run \d+ has failed' FROM backup_status WHERE what = 'retention');
+is($node->safe_psql('postgres', $verdict), 'ok|f', 'which has a row in the status');
+
+# once more, in vain
+unlink "$repo/manifest/$foreign.json";
+my ($newest) = reverse split / /, listed();
+$manifest = $node->read_json("manifest/$newest.json");
+my $future = "$foreign" =~ s/ffff$/gggg/r;
+$node->write_json("manifest/$future.json", { %$manifest, id => $future, finished_at => stamp(1) });
+$node->safe_psql('postgres', 'SELECT backup_now()');
+$node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM backup_run WHERE verb = 'expire' AND reason = 'retention' AND state = 'failed'))
+  or die 'no run fails';
+is($node->safe_psql('postgres', $verdict), 'warning|t', 'and which warns where nothing can be deleted');
 
 done_testing();
