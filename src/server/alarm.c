@@ -10,9 +10,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "server/alarm.h"
 #include "server/call.h"
@@ -26,11 +28,21 @@
 /* Runs that have no row after this time will never have one. */
 #define BK_ALARM_LOST "'10 min'::interval"
 
+/* A message that is to be sent now. */
+typedef struct BkAlarmNext
+{
+	bool		found;
+	pg_uuid_t	id;
+	BkRun	   *run;			/* that sends it; NULL: it is sent */
+} BkAlarmNext;
+
 static bool bk_alarm_has_channels(TimestampTz now);
 static void bk_alarm_settle(TimestampTz now);
 static void bk_alarm_write(TimestampTz now);
 static void bk_alarm_send(TimestampTz now);
-static BkRun *bk_alarm_take(TimestampTz now, bool *more);
+static void bk_alarm_take(TimestampTz now, BkAlarmNext *next);
+static void bk_alarm_postpone(TimestampTz now, const BkAlarmNext *next,
+							  const BkOutcome *problem);
 static void bk_alarm_execute(const char *statement, TimestampTz now);
 
 /* Those of another cluster are left alone, in a copy of its database. */
@@ -186,6 +198,14 @@ static const char bk_sql_mark_sent[] =
 " SELECT channel, clock_timestamp() FROM n"
 " ON CONFLICT (channel) DO UPDATE SET sent_at = excluded.sent_at, failing_since = NULL";
 
+static const char bk_sql_postpone[] =
+"WITH n AS (UPDATE %s.backup_notice_data SET attempts = attempts + 1,"
+" next_try_at = $2 + '1 h'::interval WHERE id = $1 RETURNING channel)"
+" INSERT INTO %s.backup_channel_state_data AS s (channel, failed_at, failing_since, failure)"
+" SELECT n.channel, $2, $2, $3 FROM n"
+" ON CONFLICT (channel) DO UPDATE SET failed_at = excluded.failed_at, failure = excluded.failure,"
+" failing_since = COALESCE(s.failing_since, excluded.failing_since)";
+
 /*
  * A server that was restored, or made as a clone, may not act on the outside
  * until it is adopted: its original sends the same.
@@ -239,52 +259,80 @@ bk_alarm_write(TimestampTz now)
 	bk_statement_commit(caller);
 }
 
+/* A message that cannot even be handed over must not keep others from theirs. */
 static void
 bk_alarm_send(TimestampTz now)
 {
+	MemoryContext context = CurrentMemoryContext;
 	bool		more = true;
 
 	while (more)
 	{
-		BkRun	   *run = bk_alarm_take(now, &more);
+		volatile BkAlarmNext next = {0};
+		BkOutcome	problem;
 
+		PG_TRY();
+		{
+			bk_alarm_take(now, (BkAlarmNext *) &next);
+		}
+		PG_CATCH();
+		{
+			bk_catalogue_catch(&problem, context);
+			if (!next.found)
+				bk_outcome_report(&problem, ERROR);
+			bk_alarm_postpone(now, (BkAlarmNext *) &next, &problem);
+			next.run = NULL;
+		}
+		PG_END_TRY();
 		/* where all places are taken it never gets a row, and so has failed */
-		if (run != NULL)
-			(void) bk_shared_queue(run);
+		if (next.run != NULL)
+			(void) bk_shared_queue(next.run);
+		more = next.found;
 	}
 }
 
-/* Returns the run that is to be queued; NULL: it is sent. "more": look again. */
-static BkRun *
-bk_alarm_take(TimestampTz now, bool *more)
+/* Finds the next message, if there is one, and what sends it. */
+static void
+bk_alarm_take(TimestampTz now, BkAlarmNext *next)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext caller = bk_statement_begin();
 	BkValues	values = {0};
-	BkRun	   *run = NULL;
 	HeapTuple	row;
 	TupleDesc	columns;
 	bool		is_null;
 
 	bk_alarm_execute(bk_sql_next, now);
-	*more = SPI_processed > 0;
-	if (*more)
+	if (SPI_processed > 0)
 	{
 		row = SPI_tuptable->vals[0];
 		columns = SPI_tuptable->tupdesc;
-		run = bk_notice_send(row, columns,
-							 SPI_getvalue(row, columns, BK_NOTICE_COLUMN_COUNT + 1), context);
-		bk_values_add(&values, UUIDOID,
-					  SPI_getbinval(row, columns, BK_NOTICE_COLUMN_COUNT + 2, &is_null), false);
-		if (run != NULL)
+		next->id = *DatumGetUUIDP(SPI_getbinval(row, columns, BK_NOTICE_COLUMN_COUNT + 2, &is_null));
+		next->found = true;
+		next->run = bk_notice_send(row, columns,
+								   SPI_getvalue(row, columns, BK_NOTICE_COLUMN_COUNT + 1), context);
+		bk_values_add(&values, UUIDOID, UUIDPGetDatum(&next->id), false);
+		if (next->run != NULL)
 		{
-			run->run = bk_call_next_number();
-			bk_values_add(&values, INT8OID, Int64GetDatum(run->run), false);
+			next->run->run = bk_call_next_number();
+			bk_values_add(&values, INT8OID, Int64GetDatum(next->run->run), false);
 		}
-		bk_statement_execute(run != NULL ? bk_sql_mark_sending : bk_sql_mark_sent, &values);
+		bk_statement_execute(next->run != NULL ? bk_sql_mark_sending : bk_sql_mark_sent, &values);
 	}
 	bk_statement_commit(caller);
-	return run;
+}
+
+static void
+bk_alarm_postpone(TimestampTz now, const BkAlarmNext *next, const BkOutcome *problem)
+{
+	MemoryContext caller = bk_statement_begin();
+	BkValues	values = {0};
+
+	bk_values_add(&values, UUIDOID, UUIDPGetDatum(&next->id), false);
+	bk_values_add_time(&values, now);
+	bk_values_add_text(&values, problem->message);
+	bk_statement_execute(bk_sql_postpone, &values);
+	bk_statement_commit(caller);
 }
 
 static void

@@ -144,12 +144,15 @@ unlink "$place/told";
 # --- trouble, and its end ---------------------------------------------------------
 
 my $session = $server->open_session('LISTEN backups');
+$server->sql(qq(SELECT backup_channel('broken', 'program', '$place/tell', arguments => ARRAY[repeat(E'\\x01', 1800)], hold => '0')));
 my ($archive) = glob("$repo/backup/$backup/archive.dump.*");
 my $good = slurp($archive);
 chmod 0600, $archive;
 spew($archive, 'spoilt' . substr($good, 6));
 $server->sql("SELECT count(*) FROM backup_verify('$backup')");
 is_deeply(changes(($hook->wait_taken(2))[1]{body}), ['postgres problem critical was ok'], 'a bad backup is told of');
+$server->wait_sql(q(SELECT failure LIKE '%too long%' AND waiting = 1 FROM backup_channel_list WHERE name = 'broken'), 'one that cannot be used keeps no other from its message');
+$server->sql(q(SELECT backup_channel_drop('broken')));
 like(($mail->wait_taken(2))[1]{data}, qr/^postgres is critical: The newest backup \Q$backup\E is bad/m, 'by mail');
 is_deeply(changes((told_to_program(1))[0]), ['postgres problem critical was ok'], 'to the program');
 wait_for(sub { BackupExtFaults::say_to($session, 'SELECT 1') =~ /"what" : "postgres"/ }, 'a notification comes');
