@@ -260,7 +260,7 @@ CREATE VIEW @extschema@.backup_status_checksums AS
             WHEN c.failures OPERATOR(pg_catalog.>) 0 THEN 'warning'
             ELSE 'ok' END AS state,
         CASE WHEN c.failures OPERATOR(pg_catalog.>) 0
-                THEN pg_catalog.concat(c.failures, ' pages with a wrong checksum were read, the last one at ',
+                THEN pg_catalog.concat('Pages with a wrong checksum that were read: ', c.failures, ', the last one at ',
                     pg_catalog.to_char(c.last_at, 'YYYY-MM-DD HH24:MI:SSOF'), ', in ', c.databases, '.')
             WHEN pg_catalog.current_setting('data_checksums') OPERATOR(pg_catalog.=) 'on'
                 THEN 'No page with a wrong checksum was read.'

@@ -14,6 +14,7 @@ static const char bk_sql_find_previous[] =
 "SELECT c.id FROM %s.backup_catalogue AS c"
 " WHERE c.first AND c.database = $1 AND c.kind = 'logical'"
 " AND c.content = 'all' AND c.state = 'good'"
+" AND c.system_identifier = (SELECT i.system_identifier::text FROM pg_catalog.pg_control_system() AS i)"
 " ORDER BY c.started_at DESC NULLS LAST, c.id DESC LIMIT 1";
 
 void
