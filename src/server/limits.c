@@ -20,6 +20,9 @@
 /* Where nothing comes after the last slot of all. */
 #define BK_LIMITS_PERIOD USECS_PER_DAY
 
+/* An interval that is longer is none. */
+#define BK_LIMITS_YEARS 1000
+
 typedef struct BkLimits
 {
 	TimestampTz next;			/* first slot after the time */
@@ -81,16 +84,27 @@ bk_limits_find(FunctionCallInfo fcinfo, BkLimits *limits)
 	limits->late = PG_ARGISNULL(4) ?
 		bk_limits_add(fcinfo, 3, limits->next + Max(period / 2, BK_LIMITS_LEAST)) :
 		bk_limits_add(fcinfo, 4, after);
-	limits->too_late = limits->late + period;
+	if (limits->late != 0)
+		limits->too_late = limits->late + period;
 	return true;
 }
 
-/* Adds the interval of an argument, if it is given. */
+/*
+ * Adds the interval of an argument, if it is given. One that leads out of the
+ * years that are known means never, which is 0.
+ */
 static TimestampTz
 bk_limits_add(FunctionCallInfo fcinfo, int number, TimestampTz time)
 {
+	const Interval *interval;
+
 	if (PG_ARGISNULL(number))
 		return time;
+	interval = PG_GETARG_INTERVAL_P(number);
+	if (interval->month > BK_LIMITS_YEARS * MONTHS_PER_YEAR ||
+		interval->day > BK_LIMITS_YEARS * DAYS_PER_YEAR ||
+		interval->time > (int64) (BK_LIMITS_YEARS * DAYS_PER_YEAR) * USECS_PER_DAY)
+		return 0;
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 												   TimestampTzGetDatum(time),
 												   PG_GETARG_DATUM(number)));

@@ -56,6 +56,7 @@ SELECT pg_temp.schedule('never', '@daily', '10 days', kind => 'verify'),
     pg_temp.schedule('too late', '@hourly', '10 days', '90 min', database => 'c'),
     pg_temp.schedule('by periods', '@hourly', '10 days', database => 'd'),
     pg_temp.schedule('made again', '@hourly', '1 min', '90 min', database => 'e'),
+    pg_temp.schedule('patient', '@hourly', '10 days', '170000 years', kind => 'replicate'),
     pg_temp.schedule('failing', '@hourly', '10 days', '90 min', kind => 'expire');
 SELECT pg_temp.backup('a1', '20 min', 'a', schedule => 'in time'),
     pg_temp.backup('b1', '100 min', 'b1', schedule => 'late'),
