@@ -73,6 +73,7 @@ static const char bk_sql_settle_failed[] =
 " LEFT JOIN %s.backup_run_data AS r ON r.run = n.run"
 " WHERE n.run IS NOT NULL AND CASE WHEN r.run IS NULL"
 " THEN n.next_try_at NOT BETWEEN $1 - " BK_ALARM_LOST " AND $1 + " BK_ALARM_LOST
+" AND NOT EXISTS (SELECT FROM %s.backup_run_slots() AS s WHERE s.run = n.run)"
 " ELSE r.state NOT IN ('queued', 'running', 'done') END),"
 " d AS (DELETE FROM %s.backup_notice_data AS n USING f WHERE f.id = n.id AND f.is_ping),"
 " u AS (UPDATE %s.backup_notice_data AS n SET run = NULL, attempts = n.attempts + 1,"

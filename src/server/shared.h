@@ -18,7 +18,7 @@
 
 #define BK_SLOTS 64
 #define BK_NOTICES 8
-#define BK_TELLING_RUNS 1		/* at the same time, beside backup_ext.max_runs */
+#define BK_TELLING_RUNS 2		/* at the same time, beside backup_ext.max_runs */
 #define BK_ID_SIZE 232			/* a backup's id and its final zero */
 
 typedef enum BkRunState
@@ -130,7 +130,8 @@ extern void bk_shared_wake_launcher(void);
 
 /*
  * Moves the oldest queued run to starting if fewer than limit are at work; -1:
- * none. Those that tell people do not count, and have a place of their own.
+ * none. Those that tell people do not count, and have places of their own, so
+ * that a receiver that hangs does not keep the others from theirs.
  */
 extern int	bk_shared_next(int limit);
 
