@@ -27,7 +27,7 @@ PG_FUNCTION_INFO_V1(bk_unexpire);
 
 static BkRun *bk_retention_request(FunctionCallInfo fcinfo, const char *verb);
 static char *bk_retention_utc(TimestampTz time);
-static bool bk_retention_will_follow(int own);
+static bool bk_retention_is_queued(void);
 static void bk_retention_queue(void);
 static void bk_retention_add_number(StringInfo arguments, const char *name,
 									int64 number);
@@ -140,16 +140,16 @@ bk_retention_add_number(StringInfo arguments, const char *name, int64 number)
 	appendStringInfo(arguments, ", \"%s\": " INT64_FORMAT, name, number);
 }
 
-/* The backup is good, whatever happens here. */
+/* The backup is what it is, whatever happens here. */
 void
-bk_retention_follow(int slot)
+bk_retention_follow(void)
 {
 	MemoryContext context = CurrentMemoryContext;
 	BkOutcome	ignored;
 
 	PG_TRY();
 	{
-		if (!bk_retention_will_follow(slot) && bk_retention_is_set())
+		if (!bk_retention_is_queued() && bk_retention_is_set())
 			bk_retention_queue();
 	}
 	PG_CATCH();
@@ -160,23 +160,19 @@ bk_retention_follow(int slot)
 }
 
 /*
- * Is one queued, or another backup that will ask for it when it ends? One that has
- * begun may have looked before the new backup was there.
+ * Runs begin in order, so one that is queued comes after all backups that wait
+ * already. One that has begun may have looked before the new backup was there.
  */
 static bool
-bk_retention_will_follow(int own)
+bk_retention_is_queued(void)
 {
 	BkRun	   *run = palloc(sizeof(BkRun));
 	bool		found = false;
 	int			slot;
 
 	for (slot = 0; slot < BK_SLOTS && !found; slot++)
-	{
-		if (slot == own || !bk_shared_read(slot, run))
-			continue;
-		found = strcmp(run->verb, "expire") == 0 ? run->state == BK_RUN_QUEUED :
-			strcmp(run->verb, "backup") == 0 && run->state == BK_RUN_QUEUED;
-	}
+		found = bk_shared_read(slot, run) && run->state == BK_RUN_QUEUED &&
+			strcmp(run->verb, "expire") == 0;
 	pfree(run);
 	return found;
 }

@@ -14,9 +14,9 @@
 extern char *bk_retention_arguments(void);
 
 /*
- * Queues a run that expires what the new backup of the run in a slot makes
- * superfluous, if anything may be, and none will come anyway. Needs no transaction; a failure is logged.
+ * Queues a run that expires what a new backup makes superfluous, if anything may be
+ * and none is queued. Needs no transaction; a failure is logged.
  */
-extern void bk_retention_follow(int slot);
+extern void bk_retention_follow(void);
 
 #endif							/* BK_SERVER_RETENTION_H */

@@ -63,6 +63,7 @@ static void bk_work_carry_out(BkWork *work);
 static void bk_work_do(BkWork *work);
 static void bk_work_relay(BkWork *work);
 static void bk_work_forget_missing(BkWork *work);
+static bool bk_work_makes_room(const BkWork *work);
 static void bk_work_succeed(BkWork *work);
 static void bk_work_take_over(void);
 static bool bk_work_record(BkWork *work);
@@ -211,6 +212,8 @@ bk_work_do(BkWork *work)
 		bk_work_forget_missing(work);
 	if (work->outcome.ok)
 		bk_work_succeed(work);
+	if (bk_work_makes_room(work))
+		bk_retention_follow();
 	work->concluded = true;
 	if (!work->outcome.ok)
 		ereport(LOG,
@@ -250,6 +253,14 @@ bk_work_forget_missing(BkWork *work)
 		bk_outcome_succeed(&work->outcome, NULL);
 }
 
+/* After a backup; and where there was no room for one, there never would be. */
+static bool
+bk_work_makes_room(const BkWork *work)
+{
+	return strcmp(work->run.verb, "backup") == 0 &&
+		(work->outcome.ok || strcmp(work->outcome.sqlstate, "53100") == 0);
+}
+
 /* What remains to be done for some verbs when the program has succeeded. */
 static void
 bk_work_succeed(BkWork *work)
@@ -258,8 +269,6 @@ bk_work_succeed(BkWork *work)
 
 	if (strcmp(work->run.verb, "adopt") == 0)
 		bk_work_take_over();
-	if (strcmp(work->run.verb, "backup") == 0)
-		bk_retention_follow(work->slot);
 	if (strcmp(work->run.verb, "sync") != 0)
 		return;
 	/* what is known of a repository that was not read to its end stays */

@@ -55,8 +55,11 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM backup_list()'), 4, 'all o
 my ($status, $out, $err) = $node->program('list');
 is($status, 0, 'the program lists them') or diag($err);
 
+$node->set('backup_ext.keep_last', 1);
 $node->fill($node->repository);
 $node->sql_fails('SELECT backup_now()', '53100', 'No space left on device', 'a disk that is full');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM backup_run WHERE verb = 'expire' AND reason = 'retention')), 1,
+	'is a reason to expire what can go');
 $node->fill;
 ok($node->safe_psql('postgres', 'SELECT backup_now()'), 'and has room again');
 $node->stop;
