@@ -30,9 +30,9 @@ static bool only_cluster(void *arg, const char *system_identifier,
 static bool look(BkExpiry *expiry, BkError *err);
 static bool check_clock(BkExpiry *expiry, BkError *err);
 static void warn_unreadable(const BkExpiry *expiry);
+static bool raise_kept(BkExpiry *expiry, BkError *err);
 static bool take_off(BkExpiry *expiry, bool *unsettled, BkError *err);
 static bool settle(BkExpiry *expiry, BkError *err);
-static bool settle_one(BkExpiry *expiry, size_t number, BkError *err);
 static bool bring_back(BkExpiry *expiry, size_t number, BkError *err);
 static bool is_over(const BkExpiry *expiry, size_t number);
 static bool forgive(BkExpiry *expiry, size_t number, const BkError *problem,
@@ -66,9 +66,11 @@ expire_there(const BkRequest *request, const BkHost *host, BkError *err)
 		show(&expiry);
 	/* Off the list: from here on it can be brought back. */
 	if (ok && !request->dry_run)
-		ok = take_off(&expiry, &unsettled, err) &&
+		ok = raise_kept(&expiry, err) &&
+			take_off(&expiry, &unsettled, err) &&
 			/* Look again, and delete what has had its grace. */
-			(!unsettled || (look(&expiry, err) && settle(&expiry, err)));
+			(!unsettled || (look(&expiry, err) && raise_kept(&expiry, err) &&
+							settle(&expiry, err)));
 	/* At last the WAL that nobody needs any more. */
 	ok = ok && bk_expiry_wal(&expiry, err);
 	if (ok && !request->dry_run)
@@ -96,7 +98,6 @@ begin(BkExpiry *expiry, BkError *err)
 		.policy_count = expiry->policies.count,
 		.unscheduled = request->policies == NULL && !request->scheduled,
 		.cluster = expiry->cluster,
-		.now = bk_clock_now(),
 		.window = request->recovery_window < 0 ? -1 : request->recovery_window / 1000,
 		.minimum_good = request->minimum_good,
 	};
@@ -130,6 +131,7 @@ announce(BkExpiry *expiry, BkError *err)
 			return false;
 		}
 	}
+	expiry->announced_at = bk_clock_now();
 	return true;
 }
 
@@ -170,9 +172,12 @@ static bool
 look(BkExpiry *expiry, BkError *err)
 {
 	bk_survey_free(&expiry->survey);
-	return bk_survey_read(&expiry->survey, expiry->repo, expiry->cluster,
-						  expiry->host, err) &&
-		bk_survey_decide(&expiry->survey, &expiry->retention, err);
+	if (!bk_survey_read(&expiry->survey, expiry->repo, expiry->cluster,
+						  expiry->intent, expiry->host, err))
+		return false;
+	/* Later than the end of each backup that was read. */
+	expiry->retention.now = bk_clock_now();
+	return bk_survey_decide(&expiry->survey, &expiry->retention, err);
 }
 
 static bool
@@ -181,8 +186,12 @@ check_clock(BkExpiry *expiry, BkError *err)
 	int64_t		store_now = 0;
 
 	warn_unreadable(expiry);
-	return (expiry->intent == NULL || bk_intent_written(expiry->intent, &store_now, err)) &&
-		bk_retention_check_clock(&expiry->retention, expiry->survey.candidates,
+	if (expiry->intent != NULL && !bk_intent_written(expiry->intent, &store_now, err))
+		return false;
+	/* Reading takes its time. */
+	if (store_now != 0)
+		store_now += expiry->retention.now - expiry->announced_at;
+	return bk_retention_check_clock(&expiry->retention, expiry->survey.candidates,
 								 expiry->survey.count, store_now, err);
 }
 
@@ -199,7 +208,7 @@ warn_unreadable(const BkExpiry *expiry)
 	}
 }
 
-/* *unsettled: there is something that is to be deleted now, or comes back. */
+/* *unsettled: there is something that is to be deleted now. */
 static bool
 take_off(BkExpiry *expiry, bool *unsettled, BkError *err)
 {
@@ -223,12 +232,43 @@ take_off(BkExpiry *expiry, bool *unsettled, BkError *err)
 			bk_expiry_report(expiry, i, BK_ACTION_GRACE, candidate->reason);
 		if (!ok && !forgive(expiry, i, &problem, err))
 			return false;
-		*unsettled |= !entry->listed && (candidate->keep || is_over(expiry, i));
+		*unsettled |= !entry->listed && is_over(expiry, i);
 	}
 	return true;
 }
 
-/* Of those that are off the list: each has its grace, goes, or comes back. */
+/*
+ * What is off the list and is kept comes back, before anything goes on account of
+ * it. One that does not come back counts no more.
+ */
+static bool
+raise_kept(BkExpiry *expiry, BkError *err)
+{
+	BkError		problem;
+	bool		stuck = false;
+
+	for (size_t i = 0; i < expiry->survey.count; i++)
+	{
+		BkSurveyed *entry = &expiry->survey.list[i];
+		BkCandidate *candidate = &expiry->survey.candidates[i];
+
+		if (!bk_go_on(expiry->host, err))
+			return false;
+		if (entry->listed || entry->manifest == NULL || !candidate->keep ||
+			strcmp(candidate->cluster, expiry->cluster) != 0 ||
+			bring_back(expiry, i, &problem))
+			continue;
+		if (!forgive(expiry, i, &problem, err))
+			return false;
+		entry->stuck = candidate->broken = stuck = true;
+	}
+	if (!stuck)
+		return true;
+	return bk_survey_decide(&expiry->survey, &expiry->retention, err) &&
+		raise_kept(expiry, err);
+}
+
+/* What is off the list and has had its grace goes. */
 static bool
 settle(BkExpiry *expiry, BkError *err)
 {
@@ -236,30 +276,18 @@ settle(BkExpiry *expiry, BkError *err)
 
 	for (size_t i = 0; i < expiry->survey.count; i++)
 	{
+		const BkSurveyed *entry = &expiry->survey.list[i];
+
 		if (!bk_go_on(expiry->host, err))
 			return false;
-		if (expiry->survey.list[i].listed || expiry->survey.list[i].manifest == NULL ||
-			strcmp(expiry->survey.candidates[i].cluster, expiry->cluster) != 0)
+		if (entry->listed || entry->manifest == NULL || entry->stuck ||
+			expiry->survey.candidates[i].keep || !is_over(expiry, i))
 			continue;
-		if (!settle_one(expiry, i, &problem) &&
+		if (!bk_expiry_delete(expiry, i, &problem) &&
 			!forgive(expiry, i, &problem, err))
 			return false;
 	}
 	return true;
-}
-
-static bool
-settle_one(BkExpiry *expiry, size_t number, BkError *err)
-{
-	BkCandidate *candidate = &expiry->survey.candidates[number];
-
-	if (candidate->keep && bring_back(expiry, number, err))
-		return true;
-	/* A run that died may have deleted some of it. */
-	if (candidate->keep && !bk_error_is(err, BK_STATE_WRONG_STATE))
-		return false;
-	candidate->keep = false;
-	return !is_over(expiry, number) || bk_expiry_delete(expiry, number, err);
 }
 
 /* What was decided when it went is not true any more. */
@@ -269,7 +297,7 @@ bring_back(BkExpiry *expiry, size_t number, BkError *err)
 	BkSurveyed *entry = &expiry->survey.list[number];
 	BkIntent   *intent = bk_intent_begin(expiry->repo, entry->id, BK_INTENT_NEEDS, err);
 	bool		ok = intent != NULL &&
-		bk_expiry_raise(expiry->repo, entry->manifest, err);
+		bk_expiry_raise(expiry->repo, entry->manifest, expiry->survey.map, err);
 
 	bk_intent_end(intent);
 	if (!ok)

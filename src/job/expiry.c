@@ -24,10 +24,6 @@ static bool no_space(BkExpiry *expiry, size_t number, BkError *err);
 static bool unlist(BkExpiry *expiry, size_t number, BkError *err);
 static bool is_wanted_now(BkExpiry *expiry, size_t number, bool *wanted,
 						  BkError *err);
-static bool require_all(BkRepository *repo, const BkManifest *manifest,
-						BkError *err);
-static bool require_wal(BkRepository *repo, const BkManifest *manifest,
-						BkError *err);
 static BkJson *new_record(const BkRepository *repo, const BkManifest *manifest);
 static void put_time(BkJson *record, const char *name, int64_t time);
 static void report_expired(const BkRepository *repo, const BkHost *host,
@@ -77,10 +73,10 @@ bk_expiry_unlist(BkExpiry *expiry, size_t number, BkError *err)
 }
 
 bool
-bk_expiry_raise(BkRepository *repo, const BkManifest *manifest, BkError *err)
+bk_expiry_raise(BkRepository *repo, const BkManifest *manifest,
+				const BkWalMap *map, BkError *err)
 {
-	return require_all(repo, manifest, err) &&
-		(!manifest->is_base || require_wal(repo, manifest, err)) &&
+	return bk_tombstone_check(repo, manifest, map, err) &&
 		bk_tombstone_raise(repo, manifest->id, err);
 }
 
@@ -180,46 +176,6 @@ is_wanted_now(BkExpiry *expiry, size_t number, bool *wanted, BkError *err)
 	if (*wanted)
 		candidate->keep = true;
 	return true;
-}
-
-/* Each object, and its size. */
-static bool
-require_all(BkRepository *repo, const BkManifest *manifest, BkError *err)
-{
-	for (size_t i = 0; i < manifest->object_count; i++)
-	{
-		const BkObject *object = &manifest->objects[i];
-		char		key[BK_KEY_SIZE];
-		BkObjectStat stat;
-
-		bk_layout_object(key, manifest->id, object->name);
-		if (!bk_storage_stat(repo->storage, key, &stat, err))
-			return false;
-		if (stat.exists && stat.size == object->size)
-			continue;
-		bk_error(err, BK_STATE_WRONG_STATE, "backup \"%s\" cannot be brought back", manifest->id);
-		return bk_error_detail(err, "\"%s\" is gone already.", key);
-	}
-	return true;
-}
-
-static bool
-require_wal(BkRepository *repo, const BkManifest *manifest, BkError *err)
-{
-	const BkPhysical *physical = &manifest->physical;
-	BkWalMap   *map = bk_wal_map_read(repo, manifest->system_identifier,
-									  physical->wal_segment_size, err);
-	char		missing[BK_WAL_NAME_SIZE];
-	bool		ok = map != NULL;
-
-	if (ok && !bk_wal_map_covers(map, physical->timeline, physical->start_lsn,
-								 physical->stop_lsn, missing))
-	{
-		bk_error(err, BK_STATE_WRONG_STATE, "backup \"%s\" cannot be brought back", manifest->id);
-		ok = bk_error_detail(err, "WAL segment %s is gone already.", missing);
-	}
-	bk_wal_map_free(map);
-	return ok;
 }
 
 /* What it was, as far as that can be read. */

@@ -19,6 +19,7 @@ typedef struct BkExpiry
 	BkRetention retention;
 	BkSurvey	survey;
 	int64_t		grace;			/* seconds */
+	int64_t		announced_at;	/* when the intent was written, by our clock */
 	size_t		failed;			/* things that could not be done */
 	BkError		problem;		/* the first of them */
 } BkExpiry;
@@ -41,11 +42,12 @@ extern void bk_expiry_report(const BkExpiry *expiry, size_t number,
 extern bool bk_expiry_unlist(BkExpiry *expiry, size_t number, BkError *err);
 
 /*
- * List one again. An error (55000) where some of it is gone. The caller has
- * announced a run that keeps others from it.
+ * List one again. An error (55000) where some of it is gone, as the cluster's map
+ * (NULL: it is read) says of its WAL. The caller has announced a run that keeps
+ * others from it.
  */
 extern bool bk_expiry_raise(BkRepository *repo, const BkManifest *manifest,
-							BkError *err);
+							const BkWalMap *map, BkError *err);
 
 /* Delete one whose grace is over. */
 extern bool bk_expiry_delete(BkExpiry *expiry, size_t number, BkError *err);

@@ -147,7 +147,7 @@ bring_back(const Pin *pin, BkRepository *repo, BkError *err)
 
 	ok = manifest != NULL &&
 		bk_note_pin(repo, manifest->id, pin->until, err) &&
-		bk_expiry_raise(repo, manifest, err) &&
+		bk_expiry_raise(repo, manifest, NULL, err) &&
 		bk_note_read(repo, manifest->id, &verdict, err);
 	if (ok)
 		bk_common_report_backup(repo, manifest, &verdict, pin->host);

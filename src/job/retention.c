@@ -98,6 +98,8 @@ bk_retention_decide(const BkRetention *retention, BkCandidate *candidates,
 	each_group(retention, list, open, &by_kind, judge_floor);
 	for (size_t i = 0; i < count; i++)
 	{
+		if (candidates[i].broken)
+			continue;
 		keep_pinned(retention, &candidates[i]);
 		if (!candidates[i].keep)
 			explain_end(&candidates[i]);
@@ -145,9 +147,11 @@ bk_retention_check_clock(const BkRetention *retention,
 	for (size_t i = 0; i < count; i++)
 	{
 		const BkCandidate *candidate = &candidates[i];
+		bool		ours = strcmp(candidate->cluster, retention->cluster) == 0;
 
+		/* Other servers' clocks are never quite the same. */
 		if (candidate->health == BK_HEALTH_UNREADABLE ||
-			candidate->finished_at <= retention->now)
+			candidate->finished_at <= retention->now + (ours ? 0 : CLOCK_TOLERANCE))
 			continue;
 		bk_clock_format(candidate->finished_at, text);
 		bk_error(err, BK_STATE_WRONG_STATE, "nothing is expired, since the clock cannot be right");
@@ -176,7 +180,7 @@ bk_retention_comes_from(const BkWalMap *map, uint32_t timeline, uint32_t from,
 	return false;
 }
 
-/* Is there nothing to decide? A doubt keeps. */
+/* Is there nothing to decide? A doubt keeps, unless it has gone already. */
 static bool
 stays(const BkRetention *retention, BkCandidate *candidate)
 {
@@ -187,6 +191,12 @@ stays(const BkRetention *retention, BkCandidate *candidate)
 		keep(candidate, false, "it cannot be read, and nobody knows what it is");
 	else if (strcmp(candidate->cluster, retention->cluster) != 0)
 		keep(candidate, false, "it is of another cluster");
+	else if (candidate->broken)
+	{
+		snprintf(candidate->reason, sizeof(candidate->reason),
+				 "it has expired, and cannot be brought back");
+		return true;
+	}
 	else if ((candidate->policy = bk_retention_policy(retention, candidate->schedule)) == NULL)
 	{
 		/* The floors still have to see it. */

@@ -17,7 +17,7 @@
 typedef struct Runs
 {
 	BkSurvey   *survey;
-	BkWalNeeds *needs;			/* NULL: marks are set in place of it */
+	BkWalNeeds *needs;
 } Runs;
 
 static bool add_noted(void *arg, const char *key, const BkObjectStat *stat,
@@ -31,7 +31,8 @@ static BkSurveyed *find(BkSurvey *survey, const char *id);
 static bool read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished,
 						BkError *err);
 static bool is_its_own_fault(const BkError *err);
-static uint32_t segment_size(const BkSurvey *survey);
+static uint32_t segment_size(BkSurvey *survey);
+static bool find_broken(BkSurvey *survey, bool *found, BkError *err);
 static void fill(BkCandidate *candidate, const BkSurveyed *entry);
 static bool mark_run(void *arg, const BkIntentRun *run, BkError *err);
 static bool need_run(void *arg, const BkIntentRun *run, BkError *err);
@@ -40,19 +41,23 @@ static bool find_local(BkSurvey *survey, const BkRetention *retention,
 
 bool
 bk_survey_read(BkSurvey *survey, BkRepository *repo, const char *cluster,
-			   const BkHost *host, BkError *err)
+			   const BkIntent *own, const BkHost *host, BkError *err)
 {
-	Runs		runs = {.survey = survey};
+	Runs		runs = {.survey = survey, .needs = &survey->runs};
 
 	*survey = (BkSurvey) {.repo = repo, .host = host, .cluster = cluster};
+	/* A backup that ends now is seen among the runs, or on the list. */
+	if (!bk_intent_walk(repo, own, need_run, &runs, err))
+		return false;
 	/* One listing of all notes, and not one for each backup. */
 	if (!bk_storage_list(repo->storage, BK_LAYOUT_NOTES, add_noted, survey, err))
 		return false;
 	/* An id may begin with another one, and then its keys come first. */
 	if (survey->noted_count > 0)
 		qsort(survey->noted, survey->noted_count, sizeof(*survey->noted), compare_ids);
-	if (!bk_repository_walk(repo, add_listed, survey, err) ||
-		!bk_tombstone_walk(repo, add_expired, survey, err))
+	/* One that is brought back now is seen in its tombstone, or on the list. */
+	if (!bk_tombstone_walk(repo, add_expired, survey, err) ||
+		!bk_repository_walk(repo, add_listed, survey, err))
 		return false;
 	survey->candidates = calloc(survey->count + 1, sizeof(BkCandidate));
 	if (survey->candidates == NULL)
@@ -60,19 +65,27 @@ bk_survey_read(BkSurvey *survey, BkRepository *repo, const char *cluster,
 	for (size_t i = 0; i < survey->count; i++)
 		fill(&survey->candidates[i], &survey->list[i]);
 	survey->map = bk_wal_map_read(repo, cluster, segment_size(survey), err);
-	return survey->map != NULL && bk_intent_walk(repo, NULL, mark_run, &runs, err);
+	return survey->map != NULL && bk_intent_walk(repo, own, mark_run, survey, err);
 }
 
 bool
 bk_survey_decide(BkSurvey *survey, BkRetention *retention, BkError *err)
 {
+	bool		found;
+
 	retention->map = survey->map;
 	for (size_t i = 0; i < retention->policy_count; i++)
 	{
 		if (!find_local(survey, retention, &retention->policies[i], err))
 			return false;
 	}
-	return bk_retention_decide(retention, survey->candidates, survey->count, err);
+	do
+	{
+		if (!bk_retention_decide(retention, survey->candidates, survey->count, err) ||
+			!find_broken(survey, &found, err))
+			return false;
+	} while (found);
+	return true;
 }
 
 bool
@@ -81,7 +94,10 @@ bk_survey_needs(BkSurvey *survey, const BkRetention *retention,
 {
 	Runs		runs = {.survey = survey, .needs = needs};
 
-	*needs = (BkWalNeeds) {.count = 0};
+	*needs = survey->runs;
+	survey->runs = (BkWalNeeds) {.count = 0};
+	if (survey->mixed)
+		needs->everything = "the segments of base backups have several sizes";
 	return bk_intent_walk(survey->repo, own, need_run, &runs, err) &&
 		bk_walneed_add_backups(needs, retention, survey->candidates, survey->count, err);
 }
@@ -94,6 +110,7 @@ bk_survey_free(BkSurvey *survey)
 	for (size_t i = 0; i < survey->noted_count; i++)
 		free(survey->noted[i]);
 	free(survey->noted);
+	bk_walneed_free(&survey->runs);
 	free(survey->list);
 	free(survey->candidates);
 	bk_wal_map_free(survey->map);
@@ -143,36 +160,36 @@ compare_ids(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+/* One that has a tombstone as well was not taken off the list, or is back. */
 static bool
 add_listed(void *arg, const char *id, BkError *err)
+{
+	BkSurvey   *survey = arg;
+	BkSurveyed *entry = find(survey, id);
+	bool		vanished = false;
+	bool		added = entry == NULL;
+
+	if (added)
+		entry = add(survey, id, err);
+	if (entry == NULL)
+		return false;
+	entry->listed = true;
+	/* The list says what it is, not the tombstone. */
+	bk_manifest_free(entry->manifest);
+	entry->manifest = NULL;
+	if (!read_backup(survey, entry, &vanished, err))
+		return false;
+	survey->count -= vanished && added;
+	return true;
+}
+
+static bool
+add_expired(void *arg, const char *id, BkError *err)
 {
 	BkSurvey   *survey = arg;
 	BkSurveyed *entry = add(survey, id, err);
 	bool		vanished = false;
 
-	if (entry == NULL)
-		return false;
-	entry->listed = true;
-	if (!read_backup(survey, entry, &vanished, err))
-		return false;
-	survey->count -= vanished;
-	return true;
-}
-
-/* One that is listed as well was not taken off the list after all. */
-static bool
-add_expired(void *arg, const char *id, BkError *err)
-{
-	BkSurvey   *survey = arg;
-	BkSurveyed *entry = find(survey, id);
-	bool		vanished = false;
-
-	if (entry != NULL)
-	{
-		entry->buried = true;
-		return true;
-	}
-	entry = add(survey, id, err);
 	if (entry == NULL)
 		return false;
 	entry->buried = true;
@@ -291,63 +308,104 @@ fill(BkCandidate *candidate, const BkSurveyed *entry)
 	candidate->stop_lsn = manifest->physical.stop_lsn;
 }
 
-/* As a backup says: where WAL is encrypted, itself would not tell. 0: none does. */
+/*
+ * As the backups say: where WAL is encrypted, itself would not tell. 0: none does.
+ * Names of segments tell no position where the size was changed.
+ */
 static uint32_t
-segment_size(const BkSurvey *survey)
+segment_size(BkSurvey *survey)
 {
+	uint32_t	size = 0;
+
 	for (size_t i = 0; i < survey->count; i++)
 	{
 		const BkManifest *manifest = survey->list[i].manifest;
 
-		if (manifest != NULL && manifest->is_base &&
-			strcmp(manifest->system_identifier, survey->cluster) == 0)
-			return manifest->physical.wal_segment_size;
+		if (manifest == NULL || !manifest->is_base ||
+			strcmp(manifest->system_identifier, survey->cluster) != 0)
+			continue;
+		survey->mixed |= size != 0 && size != manifest->physical.wal_segment_size;
+		size = manifest->physical.wal_segment_size;
 	}
-	return 0;
+	return size;
+}
+
+/*
+ * What is to come back must be whole; else others would go on account of it. Did
+ * we find any that is not?
+ */
+static bool
+find_broken(BkSurvey *survey, bool *found, BkError *err)
+{
+	*found = false;
+	for (size_t i = 0; i < survey->count; i++)
+	{
+		BkSurveyed *entry = &survey->list[i];
+		BkCandidate *candidate = &survey->candidates[i];
+
+		if (entry->listed || entry->whole || entry->manifest == NULL ||
+			!candidate->keep || strcmp(candidate->cluster, survey->cluster) != 0)
+			continue;
+		if (!bk_go_on(survey->host, err))
+			return false;
+		entry->whole = bk_tombstone_check(survey->repo, entry->manifest, survey->map, err);
+		if (!entry->whole && !bk_error_is(err, BK_STATE_WRONG_STATE))
+			return false;
+		candidate->broken = !entry->whole;
+		*found |= candidate->broken;
+	}
+	return true;
 }
 
 /* A backup that is being read stays, and so does the WAL behind it. */
 static bool
 mark_run(void *arg, const BkIntentRun *run, BkError *err)
 {
-	Runs	   *runs = arg;
-	BkSurveyed *entry = find(runs->survey, run->backup_id);
+	BkSurvey   *survey = arg;
+	BkSurveyed *entry = find(survey, run->backup_id);
 
 	(void) err;
 	if (entry != NULL && run->mode == BK_INTENT_NEEDS)
-		runs->survey->candidates[entry - runs->survey->list].in_use = true;
+		survey->candidates[entry - survey->list].in_use = true;
 	return true;
 }
 
-/* Of a base backup in the making that says nothing all may be needed. */
+/* Of a base backup that says nothing, or that we have not seen, all may be needed. */
 static bool
 need_run(void *arg, const BkIntentRun *run, BkError *err)
 {
 	Runs	   *runs = arg;
+	BkWalNeeds *needs = runs->needs;
+	bool		creates = run->mode == BK_INTENT_CREATES;
+	bool		reads = run->mode == BK_INTENT_NEEDS && runs->survey->candidates != NULL;
 	char		name[64];
 
-	if (run->mode != BK_INTENT_CREATES)
-		return mark_run(arg, run, err);
-	if (run->start.timeline != 0)
-		return bk_walneed_add_run(runs->needs, run->start.lsn, err);
+	if (creates && run->start.timeline != 0)
+		return bk_walneed_add_run(needs, run->start.lsn, err);
 	bk_label_name(run->backup_id, name);
-	if (strcmp(name, BASE_NAME) == 0 && runs->needs->everything == NULL)
-		runs->needs->everything = "a backup is being made that does not say what it will need";
-	return true;
+	if (strcmp(name, BASE_NAME) == 0 && creates)
+		needs->everything = "a backup is being made that does not say what it will need";
+	else if (strcmp(name, BASE_NAME) == 0 && reads && find(runs->survey, run->backup_id) == NULL)
+		needs->everything = "a run is using a backup that was not there before";
+	return !reads || mark_run(runs->survey, run, err);
 }
 
-/* The local time of each backup that the policy is for. */
+/*
+ * The local time of each backup that the policy is for. A zone that this machine
+ * does not know is no trouble where no rule has a calendar.
+ */
 static bool
 find_local(BkSurvey *survey, const BkRetention *retention,
 		   const BkPolicy *policy, BkError *err)
 {
 	int64_t    *times = calloc(survey->count + 1, 2 * sizeof(int64_t));
 	int64_t    *local = times + survey->count;
+	bool		dated = policy->daily + policy->weekly + policy->monthly + policy->yearly > 0;
 	bool		ok = times != NULL || bk_error_memory(err);
 
 	for (size_t i = 0; ok && i < survey->count; i++)
 		times[i] = survey->candidates[i].finished_at;
-	ok = ok && bk_zone_local(policy->timezone, times, local, survey->count, err);
+	ok = ok && bk_zone_local(dated ? policy->timezone : "UTC", times, local, survey->count, err);
 	for (size_t i = 0; ok && i < survey->count; i++)
 	{
 		if (bk_retention_policy(retention, survey->candidates[i].schedule) == policy)

@@ -22,6 +22,8 @@ typedef struct BkSurveyed
 	char		problem[256];	/* why it cannot be read */
 	bool		listed;			/* else it has expired, and has a tombstone */
 	bool		buried;			/* it has a tombstone */
+	bool		whole;			/* not listed, but all of it is there */
+	bool		stuck;			/* it could not be brought back, and stays as it is */
 } BkSurveyed;
 
 typedef struct BkSurvey
@@ -34,23 +36,31 @@ typedef struct BkSurvey
 	size_t		count;
 	size_t		room;
 	BkWalMap   *map;
+	bool		mixed;			/* segments have had several sizes */
+	BkWalNeeds	runs;			/* what those needed that were there before all else */
 	char	  **noted;			/* ids that have notes, in order */
 	size_t		noted_count;
 	size_t		noted_room;
 } BkSurvey;
 
-/* Read it. The caller frees it, also on failure. */
+/*
+ * Read it; "own" is our announcement, or NULL. The caller frees it, also on
+ * failure.
+ */
 extern bool bk_survey_read(BkSurvey *survey, BkRepository *repo,
-						   const char *cluster, const BkHost *host,
-						   BkError *err);
+						   const char *cluster, const BkIntent *own,
+						   const BkHost *host, BkError *err);
 
-/* Decide, with the map of the survey, which is put into "retention". */
+/*
+ * Decide, with the map of the survey, which is put into "retention". What is off
+ * the list counts only where all of it is there.
+ */
 extern bool bk_survey_decide(BkSurvey *survey, BkRetention *retention,
 							 BkError *err);
 
 /*
- * What WAL is needed after the decision, by runs of this moment as well. The
- * caller frees the needs.
+ * What WAL is needed after the decision, by runs of this moment as well, and those
+ * of the moment before the survey. Once only; the caller frees the needs.
  */
 extern bool bk_survey_needs(BkSurvey *survey, const BkRetention *retention,
 							const BkIntent *own, BkWalNeeds *needs,

@@ -50,7 +50,7 @@ bk_walneed_add_backups(BkWalNeeds *needs, const BkRetention *retention,
 			return false;
 		if (!is_followed(retention, candidate))
 			continue;
-		followed = true;
+		followed |= candidate->keep;
 		if (candidate->finished_at < needs->since)
 			needs->since = candidate->finished_at;
 	}

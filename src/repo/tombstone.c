@@ -16,6 +16,10 @@ typedef struct Walk
 
 static bool copy_text(BkRepository *repo, const char *from, const char *to,
 					  BkError *err);
+static bool check_objects(BkRepository *repo, const BkManifest *manifest,
+						  BkError *err);
+static bool check_wal(const BkManifest *manifest, const BkWalMap *map,
+					  BkError *err);
 static bool read_text(BkRepository *repo, const char *key, char **text,
 					  size_t *len, BkError *err);
 static bool tombstone_found(void *arg, const char *key,
@@ -83,6 +87,21 @@ bk_tombstone_manifest(BkRepository *repo, const char *id, BkError *err)
 }
 
 bool
+bk_tombstone_check(BkRepository *repo, const BkManifest *manifest,
+				   const BkWalMap *map, BkError *err)
+{
+	BkWalMap   *own = NULL;
+	bool		ok = check_objects(repo, manifest, err);
+
+	if (ok && manifest->is_base && map == NULL)
+		map = own = bk_wal_map_read(repo, manifest->system_identifier,
+									manifest->physical.wal_segment_size, err);
+	ok = ok && (!manifest->is_base || (map != NULL && check_wal(manifest, map, err)));
+	bk_wal_map_free(own);
+	return ok;
+}
+
+bool
 bk_tombstone_raise(BkRepository *repo, const char *id, BkError *err)
 {
 	char		manifest[BK_KEY_SIZE];
@@ -111,6 +130,40 @@ bk_tombstone_walk(BkRepository *repo, BkRepositoryVisit visit, void *arg,
 
 	return bk_storage_list(repo->storage, BK_LAYOUT_EXPIRED, tombstone_found,
 						   &walk, err);
+}
+
+/* Each object, and its size. */
+static bool
+check_objects(BkRepository *repo, const BkManifest *manifest, BkError *err)
+{
+	for (size_t i = 0; i < manifest->object_count; i++)
+	{
+		const BkObject *object = &manifest->objects[i];
+		char		key[BK_KEY_SIZE];
+		BkObjectStat stat;
+
+		bk_layout_object(key, manifest->id, object->name);
+		if (!bk_storage_stat(repo->storage, key, &stat, err))
+			return false;
+		if (stat.exists && stat.size == object->size)
+			continue;
+		bk_error(err, BK_STATE_WRONG_STATE, "backup \"%s\" cannot be brought back", manifest->id);
+		return bk_error_detail(err, "\"%s\" is gone already.", key);
+	}
+	return true;
+}
+
+static bool
+check_wal(const BkManifest *manifest, const BkWalMap *map, BkError *err)
+{
+	const BkPhysical *physical = &manifest->physical;
+	char		missing[BK_WAL_NAME_SIZE];
+
+	if (bk_wal_map_covers(map, physical->timeline, physical->start_lsn,
+						  physical->stop_lsn, missing))
+		return true;
+	bk_error(err, BK_STATE_WRONG_STATE, "backup \"%s\" cannot be brought back", manifest->id);
+	return bk_error_detail(err, "WAL segment %s is gone already.", missing);
 }
 
 /* The bytes as they are: their seal is for the name of the manifest. */

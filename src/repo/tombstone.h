@@ -14,6 +14,7 @@
 
 #include "repo/manifest.h"
 #include "repo/repository.h"
+#include "repo/timeline.h"
 
 /* Write the tombstone of a listed backup; one that is there already is good. */
 extern bool bk_tombstone_put(BkRepository *repo, const char *id, BkError *err);
@@ -29,6 +30,13 @@ extern bool bk_tombstone_written(BkRepository *repo, const char *id,
 /* Read the manifest in it. No such tombstone: 42704. */
 extern BkManifest *bk_tombstone_manifest(BkRepository *repo, const char *id,
 										 BkError *err);
+
+/*
+ * Is all of the backup there: each object, and its WAL in the cluster's map (NULL:
+ * it is read)? An error (55000) where something is gone.
+ */
+extern bool bk_tombstone_check(BkRepository *repo, const BkManifest *manifest,
+							   const BkWalMap *map, BkError *err);
 
 /*
  * List the backup again, and remove its tombstone. The caller has seen that

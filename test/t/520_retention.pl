@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use BackupExt;
+use File::Path ();
 use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -110,6 +111,30 @@ $node->sql_fails("SELECT backup_unexpire('$days[4]')", '55000', 'cannot be broug
 like(expire('without grace', '--keep-last', 5, '--grace', 0), qr/^delete +\Q$days[5]\E: /m, 'the rest is deleted');
 is(there(), join(' ', sort $id, @days[ 0 .. 3 ]), 'data are gone');
 is(expired(), '', 'and tombstones');
+
+# It counts for nothing either, though it is one of the newest.
+my $half = aged($id, 0.01);
+rename "$repo/manifest/$half.json", "$repo/expired/$half.json" or die $!;
+File::Path::remove_tree("$repo/backup/$half");
+like(expire('with one that is not whole', '--keep-last', 3, '--grace', 0), qr/^delete +\Q$half\E: it has expired, and cannot be brought back$/m,
+	'it goes');
+is(there(), join(' ', sort $id, @days[ 0 .. 2 ]), 'and no other goes in its place');
+
+# Another run of the kind is waited for, and backups go on meanwhile.
+mkdir "$repo/intent";
+$node->write_json('intent/20260101T000000Z-expires-aaaa.json', { backup => '19700101T000000Z-all-0000', format => 1, mode => 'expires',
+	started_at => POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), process =>
+	  { boot_id => 'x', hostname => 'elsewhere', machine_id => 'y', pid => 1, pid_namespace => '1', start_ticks => 1 } });
+my $waiting = IPC::Run::start([ 'pg_backup_ext', 'expire', '--repo', $node->url, '--system-identifier', $cluster, '--keep-last', 99 ],
+	'<', \undef, '>', \my $said, '2>', \my $why);
+sleep 2;
+my $meanwhile = aged($id, 0);
+sleep 1;
+unlink "$repo/intent/20260101T000000Z-expires-aaaa.json" or die $!;
+ok(IPC::Run::finish($waiting), 'a run that had to wait takes no newer backup for one of the future') or diag($why);
+$node->safe_psql('postgres', 'SELECT backup_sync()');
+$node->safe_psql('postgres', "SELECT backup_delete('$meanwhile')");
+is(expire('a zone that is not known', '--keep-last', 99, '--timezone', 'Mars/Phobos'), '', 'does not matter without a calendar');
 is(join(' ', glob("$repo/intent/*")), '', 'nothing is left of the runs');
 $node->safe_psql('postgres', 'SELECT backup_sync()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM backup_expired'), 0, 'the server sees it');

@@ -157,6 +157,13 @@ like(dry_run(), qr/^keep 20260101T000000Z-base-zzzz .*^keep wal there may be a b
 	'a backup that cannot be read is kept, and all WAL');
 unlink "$repo/manifest/20260101T000000Z-base-zzzz.json";
 
+# positions are not told by names where the size of segments was changed
+my $resized = $node->read_json("manifest/$id[2].json");
+my %wal = map { ("${_}_wal" => sprintf('%08X%08X%08X', 1, 0, hex($resized->{"${_}_lsn"} =~ s{^0/}{}r) / 2**21)) } 'start', 'stop';
+$node->write_json("manifest/$id[2].json", { %$resized, %wal, wal_segment_size => 2**21 });
+like(dry_run(), qr/^keep wal the segments of base backups have several sizes$/m, 'segments of another size keep all WAL');
+$node->write_json("manifest/$id[2].json", $resized);
+
 # R11: damaged pages; the last one without them stays
 my $old = $node->read_json("manifest/$id[2].json");
 $node->write_json("manifest/$id[3].json", { %$manifest, corrupt_pages => 2 });

@@ -163,6 +163,45 @@ refuses_clocks_that_are_wrong(void **state)
 	c.finished_at++;
 	assert_false(bk_retention_check_clock(&retention, &c, 1, retention.now, &err));
 	assert_reason(&err, "55000", "backup \"a\" has been complete since 2026-03-10T00:00:01Z");
+
+	/* The clock of another cluster's server is a little different. */
+	c.cluster = "7440958112339017624";
+	c.finished_at = retention.now + 300;
+	assert_true(bk_retention_check_clock(&retention, &c, 1, retention.now, &err));
+	c.finished_at++;
+	assert_false(bk_retention_check_clock(&retention, &c, 1, retention.now, &err));
+}
+
+/* What cannot come back is no reason for others to go. */
+static void
+what_is_broken_counts_for_nothing(void **state)
+{
+	BkPolicy	policy = {.last = 1};
+	BkRetention retention = asking(&policy, 1, "2026-03-10T00:00:00Z");
+	BkWalNeeds	needs = {0};
+	BkCandidate c[] = {
+		logical("b", "2026-03-09T02:00:00Z"),
+		logical("a", "2026-03-08T02:00:00Z"),
+	};
+	BkError		err;
+
+	(void) state;
+	decide(&retention, c, 2);
+	assert_true(c[0].keep && !c[1].keep);
+	c[0].broken = true;
+	c[0].pinned_until = BK_PIN_FOREVER;
+	decide(&retention, c, 2);
+	assert_true(!c[0].keep && c[1].keep);
+	assert_string_equal(c[0].reason, "it has expired, and cannot be brought back");
+
+	/* A base backup on its way out is not a good one that is kept. */
+	c[0].kind = c[1].kind = "base";
+	c[0].timeline = c[1].timeline = 1;
+	c[1].health = BK_HEALTH_BAD;
+	decide(&retention, c, 2);
+	assert_true(bk_walneed_add_backups(&needs, &retention, c, 2, &err));
+	assert_string_equal(needs.everything, "no good base backup is kept");
+	bk_walneed_free(&needs);
 }
 
 static void
@@ -257,6 +296,7 @@ main(void)
 		cmocka_unit_test(keeps_the_last_good_ones),
 		cmocka_unit_test(policies_belong_to_schedules),
 		cmocka_unit_test(refuses_clocks_that_are_wrong),
+		cmocka_unit_test(what_is_broken_counts_for_nothing),
 		cmocka_unit_test(knows_local_time),
 		cmocka_unit_test(wal_stays_where_nobody_can_judge),
 	};
