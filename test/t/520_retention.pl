@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use BackupExt;
+use Cwd ();
 use File::Path ();
 use POSIX ();
 use PostgreSQL::Test::Utils;
@@ -181,6 +182,24 @@ for my $call ('unlinkat', 'renameat2')
 		'and at last all of it is gone');
 	is(join(' ', glob("$repo/intent/*")), '', 'no run is left');
 }
+
+# A full disk, which has no room for tombstones either.
+my $shim = Cwd::abs_path('build/test/tool/full_shim.so');
+my $flag = PostgreSQL::Test::Utils::tempdir() . '/full';
+my @good = split / /, listed();
+BackupExt::write_file($flag, Cwd::abs_path($repo));
+my $old = aged($id, 60);
+for my $grace ('1h', 0)
+{
+	local @ENV{qw(LD_PRELOAD BK_FULL)} = ($shim, $flag);
+	my ($exit, $out, $err) = $node->program('expire', '--keep-last', scalar(@good), '--grace', $grace, '--system-identifier', $cluster);
+
+	is($exit, $grace ? 1 : 0, "on a full disk, with a grace of $grace") or diag($err);
+	like($err, qr/SQLSTATE 53100.*a grace of 0 does without/s, 'nothing can be brought back') if $grace;
+	is(-e "$repo/manifest/$old.json" ? 1 : 0, $grace ? 1 : 0, $grace ? 'so it stays' : 'it goes at once');
+}
+ok(!-e "$repo/backup/$old" && !-e "$repo/expired/$old.json", 'with all that it had');
+is(listed(), join(' ', @good), 'and nothing else');
 
 # --- two repositories -----------------------------------------------------------------
 
