@@ -11,6 +11,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -45,6 +46,7 @@ bk_installation_find(BkInstallation *installation)
 										   RelationGetDescr(catalog), &is_null);
 
 		installation->found = schema != NULL;
+		installation->oid = row->oid;
 		installation->schema_oid = row->extnamespace;
 		if (schema != NULL)
 			snprintf(installation->schema, sizeof(installation->schema), "%s",
@@ -57,10 +59,19 @@ bk_installation_find(BkInstallation *installation)
 	table_close(catalog, AccessShareLock);
 }
 
+/*
+ * DROP EXTENSION locks the extension before its tables, in an order of its own:
+ * whoever has the extension until the end of the transaction has no deadlock.
+ */
 void
 bk_installation_need(BkInstallation *installation)
 {
 	bk_installation_find(installation);
+	if (installation->found)
+	{
+		LockDatabaseObject(ExtensionRelationId, installation->oid, 0, AccessShareLock);
+		bk_installation_find(installation);
+	}
 	if (!installation->found)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

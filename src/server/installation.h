@@ -8,6 +8,7 @@
 typedef struct BkInstallation
 {
 	bool		found;
+	Oid			oid;			/* of the extension */
 	char		schema[2 * NAMEDATALEN + 3];	/* quoted where needed */
 	char		version[64];	/* of the SQL objects */
 	Oid			schema_oid;
@@ -24,7 +25,10 @@ typedef struct BkActor
 /* Looks the extension up. Needs a transaction. */
 extern void bk_installation_find(BkInstallation *installation);
 
-/* As bk_installation_find, but raises an error if there is no extension. */
+/*
+ * As bk_installation_find, but raises an error if there is no extension, and
+ * keeps it from being dropped until the end of the transaction.
+ */
 extern void bk_installation_need(BkInstallation *installation);
 
 /*
