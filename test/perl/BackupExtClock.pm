@@ -63,6 +63,7 @@ wal_receiver_timeout = 0
 checkpoint_timeout = 1d
 autovacuum = off
 log_min_messages = debug1
+log_statement = none
 END
 	return;
 }
@@ -163,13 +164,14 @@ sub settle
 	do
 	{
 		my $open;
-		while (($open = runs_of($session))->[0] > 0)
+
+		die 'there is no end to what is due' if Time::HiRes::time() > $end;
+		while (($open = runs_of($session))->[0] > 0 && Time::HiRes::time() < $end)
 		{
-			die 'a run does not end' if Time::HiRes::time() > $end;
-			Time::HiRes::usleep(10_000);
+			Time::HiRes::usleep(20_000);
 		}
 		$self->look($session);
-		$look = runs_of($session)->[1] == $open->[1];
+		$look = $open->[0] == 0 && runs_of($session)->[1] == $open->[1];
 	} while (!$look);
 	$session->end;
 	return;
