@@ -8,6 +8,7 @@
 
 static const char *say_state(const BkJson *change);
 static const char *worst_state(const BkJson *changes);
+static void append_words(const char *words, BkBuf *text);
 
 const BkJson *
 bk_message_changes(const BkJson *message)
@@ -39,9 +40,10 @@ bk_message_source(const BkJson *message, BkBuf *text)
 	const char *cluster = bk_message_text(message, "cluster");
 	int64_t		port = bk_json_int(bk_json_get(message, "port"), 0);
 
+	append_words(cluster, text);
 	if (cluster[0] != '\0')
-		bk_buf_printf(text, "%s on ", cluster);
-	bk_buf_append_string(text, bk_message_text(message, "host"));
+		bk_buf_append_string(text, " on ");
+	append_words(bk_message_text(message, "host"), text);
 	if (port != 0)
 		bk_buf_printf(text, ":%lld", (long long) port);
 }
@@ -60,8 +62,11 @@ bk_message_title(const BkJson *message, BkBuf *text)
 	else if (changes == NULL)
 		bk_buf_append_string(text, ": it is alive");
 	else if (count == 1)
-		bk_buf_printf(text, ": %s is %s", bk_message_text(bk_json_at(changes, 0), "what"),
-					  say_state(bk_json_at(changes, 0)));
+	{
+		bk_buf_append_string(text, ": ");
+		append_words(bk_message_text(bk_json_at(changes, 0), "what"), text);
+		bk_buf_printf(text, " is %s", say_state(bk_json_at(changes, 0)));
+	}
 	else
 		bk_buf_printf(text, ": %zu changes, the worst is %s", count, worst_state(changes));
 }
@@ -76,9 +81,10 @@ bk_message_lines(const BkJson *message, BkBuf *text)
 	{
 		const BkJson *change = bk_json_at(changes, i);
 
-		bk_buf_printf(text, "%s is %s: %s (since %s)\n",
-					  bk_message_text(change, "what"), say_state(change),
-					  bk_message_text(change, "reason"), bk_message_text(change, "since"));
+		append_words(bk_message_text(change, "what"), text);
+		bk_buf_printf(text, " is %s: ", say_state(change));
+		append_words(bk_message_text(change, "reason"), text);
+		bk_buf_printf(text, " (since %s)\n", bk_message_text(change, "since"));
 	}
 	if (more > 0)
 		bk_buf_printf(text, "and %lld more, see the view backup_status\n", (long long) more);
@@ -115,4 +121,12 @@ worst_state(const BkJson *changes)
 			worst = state;
 	}
 	return worst;
+}
+
+/* The name of a database can have line feeds in it, to look like another line. */
+static void
+append_words(const char *words, BkBuf *text)
+{
+	for (; *words != '\0'; words++)
+		bk_buf_append(text, (unsigned char) *words < ' ' || *words == 0x7f ? " " : words, 1);
 }

@@ -7,6 +7,7 @@
 
 #include "notify/address.h"
 #include "notify/channel.h"
+#include "notify/message.h"
 #include "scripted.h"
 
 #define TAKEN	"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok"
@@ -383,6 +384,31 @@ runs_programs(void **state)
 	assert_reason(&err, BK_STATE_MISSING_FILE, "/nowhere/at/all");
 }
 
+/* The name of a database must not add a header to a mail, or a line to a text. */
+static void
+stays_on_its_line(void **state)
+{
+	static const char odd[] =
+		"{\"event\": \"alarm\", \"host\": \"db1\", \"more\": 0, \"changes\": ["
+		"{\"what\": \"a\\r\\nBcc: b\", \"event\": \"problem\", \"state\": \"critical\","
+		" \"reason\": \"It is\\nbad\", \"since\": \"now\"}]}";
+	BkError		err;
+	BkJson	   *message = bk_json_parse(odd, strlen(odd), "a message", &err);
+	BkBuf		text;
+
+	(void) state;
+	assert_good(message != NULL, &err);
+	bk_buf_init(&text);
+	bk_message_title(message, &text);
+	assert_string_equal(text.data, "backup_ext, db1: a  Bcc: b is critical");
+	bk_buf_free(&text);
+	bk_buf_init(&text);
+	bk_message_lines(message, &text);
+	assert_string_equal(text.data, "a  Bcc: b is critical: It is bad (since now)\n");
+	bk_buf_free(&text);
+	bk_json_free(message);
+}
+
 int
 main(void)
 {
@@ -395,6 +421,7 @@ main(void)
 		cmocka_unit_test(tries_again_and_keeps_secrets),
 		cmocka_unit_test(refuses_bad_channels),
 		cmocka_unit_test(runs_programs),
+		cmocka_unit_test(stays_on_its_line),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
