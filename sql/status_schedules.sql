@@ -69,7 +69,7 @@ CREATE VIEW @extschema@.backup_status_schedules AS
         CROSS JOIN LATERAL (
             SELECT CASE
                 WHEN NOT s.ours
-                    THEN ARRAY['ok', 'It is of another cluster and not obeyed here.']
+                    THEN ARRAY['warning', 'It is of another cluster; backup_adopt() takes it over.']
                 WHEN k.problem IS NOT NULL
                     THEN ARRAY['critical', pg_catalog.concat('It cannot be obeyed: ', k.problem, '.')]
                 WHEN n.next_at IS NULL
