@@ -290,8 +290,12 @@ static void
 bk_channel_check_target(FunctionCallInfo fcinfo, const BkChannelKind *kind)
 {
 	char	   *target = bk_channel_text(fcinfo, BK_CHANNEL_TARGET);
+	char	   *proxy = bk_channel_text(fcinfo, BK_CHANNEL_PROXY);
 	Size		length = kind->scheme == NULL ? 0 : strlen(kind->scheme);
 
+	if (proxy != NULL && strchr(proxy, '@') != NULL)
+		bk_channel_refuse(BK_CHANNEL_PROXY, "A proxy with a user in it may hold a secret.",
+						  "Use a proxy that asks for no password, such as one on this machine.");
 	if (target == NULL)
 		return;
 	if (strcmp(kind->name, "notify") == 0 && strlen(target) >= NAMEDATALEN)

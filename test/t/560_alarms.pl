@@ -75,6 +75,7 @@ my @refused = (
 	[ "'x', 'webhook', 'ftp://x'", '22023', qr/"target"/ ],
 	[ "'x', 'webhook', 'https://me:pass\@x/'", '22023', qr/"target"/ ],
 	[ "'x', 'webhook', 'https://x/?token=pass'", '22023', qr/"target"/ ],
+	[ "'x', 'webhook', 'https://x/', proxy => 'http://me:pass\@y:3128'", '22023', qr/"proxy"/ ],
 	[ "'x', 'slack', 'https://hooks.slack.com/services/x'", '22023', qr/"target"/ ],
 	[ "'x', 'pagerduty'", '22023', qr/"secret_file"/ ],
 	[ "'x', 'slack', secret_file => 'relative'", '22023', qr/"secret_file"/ ],
