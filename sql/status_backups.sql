@@ -34,6 +34,12 @@ CREATE VIEW @extschema@.backup_status_databases AS
             AND c.first AND c.content OPERATOR(pg_catalog.=) 'all'
         ORDER BY c.database, r.requested_at DESC
     ),
+    plan AS MATERIALIZED (
+        SELECT p.*, x.next_at
+        FROM @extschema@.backup_plan AS p
+            CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone, pg_catalog.now(), NULL, NULL) AS x
+        WHERE p.kind OPERATOR(pg_catalog.=) 'logical'
+    ),
     open AS MATERIALIZED (
         SELECT r.database, pg_catalog.max(r.requested_at) AS requested_at
         FROM @extschema@.backup_open AS r
@@ -96,12 +102,11 @@ CREATE VIEW @extschema@.backup_status_databases AS
         -- when the schedules that are for it want the next one, and miss the last one
         LEFT JOIN LATERAL (
             SELECT pg_catalog.min(l.late_at OPERATOR(pg_catalog.-) GREATEST(g.finished_at, p.created_at)) AS target_age,
-                pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(x.next_at) AS next_at
-            FROM @extschema@.backup_plan AS p
+                pg_catalog.min(l.late_at) AS late_at, pg_catalog.min(l.too_late_at) AS too_late_at, pg_catalog.min(p.next_at) AS next_at
+            FROM plan AS p
                 CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone,
                     GREATEST(g.finished_at, p.created_at), p.jitter, p.late_after) AS l
-                CROSS JOIN LATERAL @extschema@.backup_schedule_limits(p.schedule, p.timezone, pg_catalog.now(), NULL, NULL) AS x
-            WHERE p.kind OPERATOR(pg_catalog.=) 'logical' AND n.database OPERATOR(pg_catalog.~~) p.databases
+            WHERE n.database OPERATOR(pg_catalog.~~) p.databases
         ) AS p ON true
         -- the usual size of such a backup, on this day of the week if it is known
         LEFT JOIN LATERAL (
