@@ -16,11 +16,13 @@
 /* What is planned for a time to come, and not under way, can be left alone. */
 static const char bk_sql_glance[] =
 "SELECT d.name, s.next_run_at, s.name IS NULL OR s.changed_at <> d.changed_at"
-" OR s.next_run_at <= $1 OR s.last_slot > $1 OR s.queued_slot IS NOT NULL"
+" OR s.next_run_at <= $1 OR s.last_slot > $1"
 " OR (s.next_run_at IS NOT NULL) <> (d.enabled AND d.system_identifier = $2 AND $3)"
-" OR EXISTS (SELECT FROM %s.backup_schedule_work_data AS w WHERE w.schedule = d.name)"
+" OR EXISTS (SELECT FROM %s.backup_schedule_work_data AS w WHERE w.schedule = d.name AND w.run IS NOT NULL),"
+" s.queued_slot IS NOT NULL"
+" OR EXISTS (SELECT FROM %s.backup_schedule_work_data AS w WHERE w.schedule = d.name AND w.run IS NULL)"
 " FROM %s.backup_schedule_data AS d LEFT JOIN %s.backup_schedule_state_data AS s"
-" ON s.name = d.name ORDER BY d.name COLLATE \"C\"";
+" ON s.name = d.name ORDER BY COALESCE(s.slot_at, s.next_run_at), d.name COLLATE \"C\"";
 
 static const char bk_sql_lock[] =
 "SELECT d.name, d.schedule, d.timezone, d.kind, d.database, d.content, d.level,"
@@ -100,6 +102,7 @@ bk_schedule_glance(TimestampTz now, bool may_be_obeyed)
 		glance->name = bk_row_text(i, 1);
 		glance->next_run_at = bk_row_time(i, 2);
 		glance->wants_look = bk_row_number(i, 3) != 0;
+		glance->wants_turn = bk_row_number(i, 4) != 0;
 		glances = lappend(glances, glance);
 	}
 	return glances;

@@ -59,6 +59,7 @@ typedef struct BkScheduleGlance
 {
 	char	   *name;
 	bool		wants_look;		/* there may be something to do or to write */
+	bool		wants_turn;		/* there is something to begin */
 	TimestampTz next_run_at;	/* 0: none */
 } BkScheduleGlance;
 

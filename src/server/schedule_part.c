@@ -25,9 +25,10 @@ static const char bk_sql_run[] =
 "SELECT CASE WHEN r.sqlstate = '55S03' THEN 'vetoed' ELSE r.state END"
 " FROM %s.backup_run_data AS r WHERE r.run = $1";
 
+/* A limit of -2 marks those whose DROP was cut off. */
 static const char bk_sql_databases[] =
 "SELECT d.datname::text, NULL::text FROM %s.backup_schedule_data AS s, pg_catalog.pg_database AS d"
-" WHERE s.name = $1 AND d.datallowconn AND d.datname NOT IN ('template0', 'template1')"
+" WHERE s.name = $1 AND d.datallowconn AND d.datconnlimit <> -2 AND d.datname NOT IN ('template0', 'template1')"
 " AND d.datname::text LIKE $2 ORDER BY d.datname";
 
 /* The newest backup of each database, and of the cluster as a whole. */
@@ -124,6 +125,21 @@ bk_part_is_running(const BkSchedule *schedule)
 	return false;
 }
 
+bool
+bk_part_is_left(const BkSchedule *schedule)
+{
+	ListCell   *cell;
+
+	foreach(cell, schedule->parts)
+	{
+		BkWorkPart *part = lfirst(cell);
+
+		if (part->run == 0 && part->not_before == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 bk_part_drop_waiting(BkSchedule *schedule)
 {
@@ -145,15 +161,15 @@ bk_part_drop_waiting(BkSchedule *schedule)
 TimestampTz
 bk_part_next(const BkSchedule *schedule)
 {
-	TimestampTz next = 0;
+	TimestampTz next = DT_NOEND;
 	ListCell   *cell;
 
 	foreach(cell, schedule->parts)
 	{
 		BkWorkPart *part = lfirst(cell);
 
-		if (part->run == 0 && (next == 0 || part->not_before < next))
-			next = part->not_before;
+		if (part->run == 0)
+			next = Min(next, part->not_before);
 	}
 	return next;
 }

@@ -26,6 +26,9 @@ extern void bk_part_settle(BkSchedule *schedule, TimestampTz now);
 /* Is a run of the schedule under way? */
 extern bool bk_part_is_running(const BkSchedule *schedule);
 
+/* Is there a part that was not begun yet, and does not wait to be tried again? */
+extern bool bk_part_is_left(const BkSchedule *schedule);
+
 /* Takes away the parts that no run is under way for. */
 extern void bk_part_drop_waiting(BkSchedule *schedule);
 
@@ -35,7 +38,7 @@ extern void bk_part_expand(BkSchedule *schedule, BkTask *task);
 /* Begins a part that may begin now, if there is one; it is to be queued then. */
 extern void bk_part_begin_next(BkSchedule *schedule, TimestampTz now, BkTask *task);
 
-/* When is the first part to be tried again? 0: there is none. */
+/* When may the first part begin that waits? 0: at once; DT_NOEND: none waits. */
 extern TimestampTz bk_part_next(const BkSchedule *schedule);
 
 /* Notes that a slot was skipped, and why. */

@@ -159,6 +159,22 @@ bk_shared_is_open(int64 run)
 }
 
 int
+bk_shared_room(void)
+{
+	int			room = 0;
+	int			i;
+
+	LWLockAcquire(bk_shared->lock, LW_SHARED);
+	for (i = 0; i < BK_SLOTS; i++)
+	{
+		if (bk_shared->slots[i].run.state == BK_RUN_FREE)
+			room++;
+	}
+	LWLockRelease(bk_shared->lock);
+	return room;
+}
+
+int
 bk_shared_join(int64 run)
 {
 	int			slot;

@@ -99,6 +99,9 @@ extern bool bk_shared_has(int64 run);
 /* Is a run under way, or is its final row still to be written? */
 extern bool bk_shared_is_open(int64 run);
 
+/* How many more runs can be queued now? */
+extern int	bk_shared_room(void);
+
 /* Starts to wait for a run by number. Returns its slot; -1: it has none. */
 extern int	bk_shared_join(int64 run);
 

@@ -20,8 +20,10 @@
 
 #define BK_TIMETABLE_RETRY USECS_PER_MINUTE /* when a schedule could not be looked at */
 #define BK_TIMETABLE_FULL (10 * USECS_PER_SEC)	/* when no more runs can be queued */
+#define BK_TIMETABLE_ROOM 16	/* of the places for runs: for people, and alarms */
 
 static List *bk_timetable_glances(TimestampTz now);
+static bool bk_timetable_has_room(void);
 static TimestampTz bk_timetable_try(const char *name, TimestampTz now);
 static TimestampTz bk_timetable_keep_one(const char *name, TimestampTz now);
 static TimestampTz bk_timetable_advance(BkSchedule *schedule, TimestampTz now, BkTask *task);
@@ -41,9 +43,12 @@ bk_timetable_keep(TimestampTz now)
 	foreach(cell, bk_timetable_glances(now))
 	{
 		BkScheduleGlance *glance = lfirst(cell);
-		TimestampTz wanted = glance->wants_look ?
-			bk_timetable_try(glance->name, now) : glance->next_run_at;
+		TimestampTz wanted = glance->next_run_at;
 
+		if (glance->wants_look || (glance->wants_turn && bk_timetable_has_room()))
+			wanted = bk_timetable_try(glance->name, now);
+		else if (glance->wants_turn)
+			wanted = now + BK_TIMETABLE_FULL;
 		if (wanted != 0 && (next == 0 || wanted < next))
 			next = wanted;
 	}
@@ -72,6 +77,13 @@ bk_timetable_glances(TimestampTz now)
 	}
 	bk_statement_commit(caller);
 	return glances;
+}
+
+/* Many schedules for one time must not take all places for hours. */
+static bool
+bk_timetable_has_room(void)
+{
+	return bk_shared_room() > BK_TIMETABLE_ROOM;
 }
 
 /* What is wrong with one schedule does not keep the others waiting. */
@@ -168,9 +180,14 @@ bk_timetable_take(BkSchedule *schedule, const BkDueSlot *due, BkTask *task)
 	if (due->missed && !schedule->catches_up)
 		bk_part_skip(schedule, due->at, task,
 					 "the time was missed, and the schedule does not catch up");
-	else if (!bk_part_is_running(schedule))
+	else if (!bk_part_is_running(schedule) &&
+			 (due->missed || !bk_part_is_left(schedule)))
 	{
-		/* what only waits to be tried again is part of this one now */
+		/*
+		 * What only waits to be tried again is part of this one now. The rest
+		 * of a slot that is not is done first: else where a round takes longer
+		 * than a period, the last databases would never have their turn.
+		 */
 		bk_part_drop_waiting(schedule);
 		bk_timetable_begin(schedule, due->at, reason, task);
 	}
@@ -197,7 +214,9 @@ bk_timetable_begin(BkSchedule *schedule, TimestampTz slot_at, char *reason,
 static void
 bk_timetable_take_turn(BkSchedule *schedule, TimestampTz now, BkTask *task)
 {
-	if (bk_part_is_running(schedule))
+	bool		wants_turn = schedule->parts != NIL || schedule->queued_slot != 0;
+
+	if (bk_part_is_running(schedule) || (wants_turn && !bk_timetable_has_room()))
 		return;
 	bk_part_begin_next(schedule, now, task);
 	if (task->run != NULL || schedule->queued_slot == 0)
@@ -217,9 +236,12 @@ static TimestampTz
 bk_timetable_next(const BkSchedule *schedule, TimestampTz now)
 {
 	TimestampTz next = schedule->next_run_at;
-	TimestampTz again = bk_part_is_running(schedule) ? 0 : bk_part_next(schedule);
+	TimestampTz again = bk_part_is_running(schedule) ? DT_NOEND : bk_part_next(schedule);
 
-	if (again != 0 && (next == 0 || again < next))
+	/* what could begin now has found no room */
+	if (again <= now)
+		again = now + BK_TIMETABLE_FULL;
+	if (again != DT_NOEND && (next == 0 || again < next))
 		next = again;
 	/* the end of a run is seen only where somebody waits for something */
 	if (next == 0 && schedule->parts != NIL)

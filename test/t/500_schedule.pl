@@ -177,6 +177,11 @@ runs_become('apps', 'schedule app done 1, schedule app 2 done 1, schedule app do
 $server->sql(q(SELECT backup_schedule('all', '@daily', database => '*', content => 'schema')));
 due('all');
 runs_become('all', 'schedule app done 1, schedule apple done 1, schedule postgres done 1', 'or for all');
+my $round = 'schedule app done 1, schedule apple done 1, schedule postgres done 1';
+$server->sql(q(INSERT INTO backup_schedule_work_data (schedule, position, database, attempt) VALUES ('all', 1, 'postgres', 1);
+	UPDATE backup_schedule_state_data SET slot_at = now(), reason = 'schedule', next_slot = now(), next_run_at = now() WHERE name = 'all'));
+look();
+runs_become('all', "$round, schedule postgres done 1, $round", 'the rest of a slot is done before the next one begins');
 $server->sql(q(SELECT backup_schedule('none', '@daily', database => 'nope?')));
 due('none');
 runs_become('none', 'schedule nope? failed 1', 'one that stands for nothing is a failure');
@@ -186,6 +191,22 @@ $server->sql('DROP DATABASE gone');
 due('gone');
 runs_become('gone', 'schedule gone failed 1', 'so is a database that was dropped');
 $server->sql(q(SELECT backup_unschedule(name) FROM backup_job WHERE name IN ('none', 'gone', 'apps')));
+
+# --- many at once ---------------------------------------------------------------
+
+$hold = $server->hold_dump;
+$server->sql('SELECT count(backup_now(wait => false)) FROM generate_series(1, 50)');
+$server->wait_held($hold);
+$server->sql(q(SELECT backup_schedule('much', '@daily')));
+due('much');
+$server->wait_sql(q(SELECT running, waiting FROM backup_job WHERE name = 'much'), 'schedules leave places for people and alarms', '0|1');
+is(runs('much'), '', 'and wait until there is room');
+$server->sql('SELECT backup_cancel(run) FROM backup_progress');
+$server->release_dump($hold);
+$server->wait_sql('SELECT count(*) FROM backup_run_slots()', 'there is room again', 0);
+look();
+runs_become('much', 'schedule postgres done 1', 'then it begins');
+$server->sql(q(SELECT backup_unschedule('much')));
 
 # --- other kinds ----------------------------------------------------------------
 
