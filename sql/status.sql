@@ -53,11 +53,13 @@ CREATE VIEW @extschema@.backup_status AS
             SELECT * FROM @extschema@.backup_status_checksums
             UNION ALL
             SELECT * FROM @extschema@.backup_status_alarms
+            UNION ALL
+            SELECT * FROM @extschema@.backup_status_keeper
         ) AS p;
 COMMENT ON VIEW @extschema@.backup_status IS
 'one row, with a verdict, for each thing that is protected, also when nothing ever succeeded';
-COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "schedule" with its name, "base backups", "WAL archiving", "repository" or "copies in repository" with its place in the setting, "restore tests", "retention", "data checksums" or "alarms"';
-COMMENT ON COLUMN @extschema@.backup_status.subject IS 'kind of thing: schedule, database, base backups, WAL archiving, repository, copies, restore tests, retention, data checksums or alarms';
+COMMENT ON COLUMN @extschema@.backup_status.what IS 'what the row is about: a database, "schedule" with its name, "base backups", "WAL archiving", "repository" or "copies in repository" with its place in the setting, "restore tests", "retention", "data checksums", "alarms" or "keeper"';
+COMMENT ON COLUMN @extschema@.backup_status.subject IS 'kind of thing: schedule, database, base backups, WAL archiving, repository, copies, restore tests, retention, data checksums, alarms or keeper';
 COMMENT ON COLUMN @extschema@.backup_status.database IS 'the database, if it is about one';
 COMMENT ON COLUMN @extschema@.backup_status.state IS 'ok, warning or critical';
 COMMENT ON COLUMN @extschema@.backup_status.reason IS 'why, in a sentence';
@@ -87,5 +89,5 @@ COMMENT ON COLUMN @extschema@.backup_status.running IS 'is it queued or running 
 
 REVOKE ALL ON @extschema@.backup_open, @extschema@.backup_plan, @extschema@.backup_status_schedules, @extschema@.backup_status_databases,
     @extschema@.backup_status_base, @extschema@.backup_status_wal, @extschema@.backup_status_repositories, @extschema@.backup_status_copies,
-    @extschema@.backup_status_restores, @extschema@.backup_status_retention, @extschema@.backup_status_checksums, @extschema@.backup_alarm_state_data, @extschema@.backup_status FROM PUBLIC;
+    @extschema@.backup_status_restores, @extschema@.backup_status_retention, @extschema@.backup_status_checksums, @extschema@.backup_status_keeper, @extschema@.backup_alarm_state_data, @extschema@.backup_status FROM PUBLIC;
 GRANT SELECT ON @extschema@.backup_status TO pg_monitor;

@@ -1,4 +1,32 @@
--- parts of backup_status: schedules
+-- parts of backup_status: schedules, and who looks after them
+
+CREATE FUNCTION @extschema@.backup_keeper_missing(patience interval) RETURNS timestamptz
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'bk_keeper_missing';
+COMMENT ON FUNCTION @extschema@.backup_keeper_missing(interval) IS
+'when schedules and alarms were last looked after, if that has been due for longer than an interval; NULL: all is well';
+
+REVOKE ALL ON FUNCTION @extschema@.backup_keeper_missing(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.backup_keeper_missing(interval) TO pg_monitor;
+
+-- There only while it is so: who cannot look cannot tell, so this is for those who ask.
+CREATE VIEW @extschema@.backup_status_keeper AS
+    SELECT 'keeper' AS what, 'keeper' AS subject, NULL::text AS database, 'critical' AS state,
+        pg_catalog.concat('Schedules and alarms have not been looked after since ',
+            pg_catalog.to_char(k.at, 'YYYY-MM-DD HH24:MI:SSOF'), '. The server log says why.') AS reason,
+        k.at AS last_success_at, NULL::text AS last_success_id, NULL::interval AS target_age,
+        NULL::timestamptz AS last_attempt_at, NULL::timestamptz AS last_failure_at, NULL::text AS last_failure,
+        NULL::timestamptz AS next_run_at,
+        NULL::bigint AS last_size, NULL::bigint AS usual_size,
+        NULL::bigint AS plain_size, NULL::bigint AS stored_size, NULL::bigint AS backups,
+        NULL::timestamptz AS recovery_from, NULL::timestamptz AS recovery_to, NULL::timestamptz AS verified_at,
+        NULL::timestamptz AS restore_tested_at, NULL::interval AS restore_duration,
+        NULL::bigint AS storage_free, NULL::bigint AS storage_total, NULL::timestamptz AS full_at,
+        NULL::boolean AS running
+    FROM @extschema@.backup_keeper_missing('10 min') AS k (at)
+    WHERE k.at IS NOT NULL;
+COMMENT ON VIEW @extschema@.backup_status_keeper IS
+'part of backup_status: the keeper, while it does not do its work';
 
 -- A backup that is there tells more than a run that said it was well.
 CREATE VIEW @extschema@.backup_status_schedules AS

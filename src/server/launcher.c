@@ -57,8 +57,10 @@ typedef struct BkLauncher
 	TimestampTz keeper_not_before;
 	int			keeper_pause_ms;
 	uint64		looks;			/* of keepers, that were seen */
+	TimestampTz seen_at;		/* what the clock last showed */
 } BkLauncher;
 
+static void bk_launcher_watch_clock(BkLauncher *launcher);
 static void bk_launcher_start_runs(BkLauncher *launcher);
 static BkRunWorker *bk_launcher_free_entry(BkLauncher *launcher);
 static bool bk_launcher_start_run(BkRunWorker *worker, int slot);
@@ -113,6 +115,7 @@ bk_launcher_main(Datum arg)
 	{
 		long		timeout;
 
+		bk_launcher_watch_clock(&launcher);
 		bk_launcher_look_at_workers(&launcher);
 		bk_launcher_start_runs(&launcher);
 		bk_launcher_keep_recorder(&launcher);
@@ -137,6 +140,21 @@ bk_launcher_main(Datum arg)
 
 	/* status 1 lets the postmaster start it again if the server goes on */
 	proc_exit(1);
+}
+
+/* A clock that is set back must not make pauses of seconds into ones of hours. */
+static void
+bk_launcher_watch_clock(BkLauncher *launcher)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < launcher->seen_at)
+	{
+		launcher->start_not_before = 0;
+		launcher->recorder_not_before = 0;
+		launcher->keeper_not_before = 0;
+	}
+	launcher->seen_at = now;
 }
 
 /* When there is no place for one worker, there is none for the next. */

@@ -5,8 +5,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "commands/trigger.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "portability/instr_time.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/timestamp.h"
@@ -21,6 +24,8 @@ typedef struct BkWake
 	uint64		answered;		/* the last of them that a look was made for */
 	uint64		looks;
 	TimestampTz looked_at;
+	int64		looked_s;		/* the same, as asked_s by a clock that does not jump */
+	int64		asked_s;		/* when the first was that no look was made for */
 	TimestampTz next;			/* 0: none */
 	TimestampTz pruned_at;		/* of the history; 0: not yet */
 } BkWake;
@@ -29,8 +34,10 @@ static BkWake *bk_wake;
 static bool bk_wake_wanted;		/* by the transaction of this backend */
 
 static void bk_wake_at_end(XactEvent event, void *arg);
+static int64 bk_wake_seconds(void);
 
 PG_FUNCTION_INFO_V1(bk_wake_keeper);
+PG_FUNCTION_INFO_V1(bk_keeper_missing);
 
 Size
 bk_wake_size(void)
@@ -49,14 +56,20 @@ bk_wake_startup(void)
 	memset(bk_wake, 0, sizeof(BkWake));
 	SpinLockInit(&bk_wake->lock);
 	bk_wake->asked = 1;
+	bk_wake->asked_s = bk_wake_seconds();
 }
 
 void
 bk_wake_ask(void)
 {
+	int64		now_s;
+
 	if (bk_wake == NULL)
 		return;
+	now_s = bk_wake_seconds();
 	SpinLockAcquire(&bk_wake->lock);
+	if (bk_wake->asked == bk_wake->answered)
+		bk_wake->asked_s = now_s;
 	bk_wake->asked++;
 	SpinLockRelease(&bk_wake->lock);
 	bk_shared_wake_launcher();
@@ -88,9 +101,13 @@ bk_wake_ask_at_commit(void)
 static void
 bk_wake_at_end(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
-		event == XACT_EVENT_PRE_PREPARE)
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT)
 		return;
+	/* whoever commits it later, and perhaps in another life, would not ask */
+	if (event == XACT_EVENT_PRE_PREPARE && bk_wake_wanted)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has changed schedules or channels")));
 	if (bk_wake_wanted && event != XACT_EVENT_ABORT)
 		bk_wake_ask();
 	bk_wake_wanted = false;
@@ -160,11 +177,14 @@ void
 bk_wake_looked(uint64 asked, TimestampTz next)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	int64		now_s = bk_wake_seconds();
 
 	SpinLockAcquire(&bk_wake->lock);
 	bk_wake->answered = asked;
 	bk_wake->looks++;
 	bk_wake->looked_at = now;
+	bk_wake->looked_s = now_s;
+	bk_wake->asked_s = now_s;
 	/* whatever goes wrong, there is a pause between two looks */
 	bk_wake->next = next == 0 ? 0 : Max(next, now + USECS_PER_SEC);
 	SpinLockRelease(&bk_wake->lock);
@@ -188,4 +208,40 @@ bk_wake_set_pruned_at(TimestampTz now)
 	SpinLockAcquire(&bk_wake->lock);
 	bk_wake->pruned_at = now;
 	SpinLockRelease(&bk_wake->lock);
+}
+
+/*
+ * Serves backup_status: when the last look was made, if one has been wanted for
+ * longer than an interval since; NULL: all is well, or nobody is to look here.
+ */
+Datum
+bk_keeper_missing(PG_FUNCTION_ARGS)
+{
+	const Interval *patience = PG_GETARG_INTERVAL_P(0);
+	TimestampTz now = GetCurrentTimestamp();
+	int64		now_s = bk_wake_seconds();
+	int64		since_s;
+	TimestampTz looked_at;
+	bool		wanted;
+
+	if (bk_wake == NULL || RecoveryInProgress())
+		PG_RETURN_NULL();
+	SpinLockAcquire(&bk_wake->lock);
+	wanted = bk_wake->asked != bk_wake->answered ||
+		(bk_wake->next != 0 && now >= bk_wake->next);
+	since_s = bk_wake->asked != bk_wake->answered ? bk_wake->asked_s : bk_wake->looked_s;
+	looked_at = bk_wake->looked_at;
+	SpinLockRelease(&bk_wake->lock);
+	if (!wanted || now_s - since_s < patience->time / USECS_PER_SEC)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(looked_at != 0 ? looked_at : PgStartTime);
+}
+
+static int64
+bk_wake_seconds(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_DOUBLE(now);
 }

@@ -105,6 +105,7 @@ GRANT EXECUTE ON FUNCTION "Odd Name".backup_run_slots(),
     "Odd Name".backup_repository_number(text),
     "Odd Name".backup_repository_count(),
     "Odd Name".backup_schedule_limits(text, text, timestamptz, interval, interval),
+    "Odd Name".backup_keeper_missing(interval),
     "Odd Name".backup_wal_state(boolean, bigint, bigint) TO regress_backup_plain;
 SET ROLE regress_backup_plain;
 SELECT run, sqlstate, message, detail, hint FROM "Odd Name".backup_run WHERE run = -1;

@@ -75,6 +75,7 @@ my @matrix = (
 	[ q(SELECT backup_schedule('x', '@yearly')), $denied, $denied, '' ],
 	[ q(SELECT backup_unschedule('x')), $denied, $denied, '' ],
 	[ 'SELECT * FROM backup_job', $denied, '', '' ],
+	[ q(SELECT backup_keeper_missing('1 min')), $denied, '', '' ],
 	[ q(SELECT * FROM backup_schedule_limits('@daily', 'UTC', now(), NULL, NULL)), $denied, '', '' ],
 	[ "SELECT backup_repository_number('x')", $denied, '', '' ],
 	[ 'SELECT backup_repository_count()', $denied, '', '' ],
@@ -115,7 +116,7 @@ push @matrix, map { [ $_, $denied, $denied, $denied ] } (
 	q(ALTER SYSTEM SET backup_ext.conninfo = 'host=/tmp'));
 push @matrix, map { [ "SELECT * FROM $_", $denied, $denied, $denied ] } (
 	'backup_open', 'backup_plan', 'backup_status_schedules', 'backup_status_databases', 'backup_status_base', 'backup_status_wal',
-	'backup_status_repositories', 'backup_status_copies', 'backup_status_restores', 'backup_status_retention', 'backup_status_checksums', 'backup_status_alarms');
+	'backup_status_repositories', 'backup_status_copies', 'backup_status_restores', 'backup_status_retention', 'backup_status_checksums', 'backup_status_alarms', 'backup_status_keeper');
 push @matrix, [ 'DELETE FROM backup_run', '55000', '55000', '55000' ];
 for my $line (@matrix)
 {

@@ -8,7 +8,7 @@ use lib "$FindBin::RealBin/../perl";
 use BackupExtFaults;
 use Test::More;
 
-my $server = BackupExtFaults->new('main', conf => "log_min_messages = debug1\n");
+my $server = BackupExtFaults->new('main', conf => "log_min_messages = debug1\nmax_prepared_transactions = 1\n");
 my $node = $server->node;
 $server->sql('CREATE DATABASE app');
 my $started = $server->start_time;
@@ -247,6 +247,17 @@ look();
 runs_become('odd', 'schedule postgres failed 1, schedule failed -100', 'so does work that lacks something');
 $server->sql(q(SELECT backup_unschedule('odd')));
 is($server->start_time, $started, 'and the server goes on');
+
+# --- who looks after them -----------------------------------------------------------
+
+$server->fails(q(BEGIN; SELECT backup_schedule('x', '@daily'); PREPARE TRANSACTION 'x'), '0A000', qr/cannot PREPARE/,
+	'a change that nobody would learn of is refused');
+is($server->sql(q(SELECT backup_keeper_missing('1 min'))), '', 'the keeper looks');
+my $blocker = $server->open_session('BEGIN; LOCK TABLE backup_alarm_state_data');
+look();
+$server->wait_sql(q(SELECT backup_keeper_missing('1 s') <= now()), 'one that cannot is missed', 't');
+BackupExtFaults::say_to($blocker, 'ROLLBACK');
+$server->wait_sql(q(SELECT backup_keeper_missing('1 s')), 'until it has looked', '');
 
 # --- the end ----------------------------------------------------------------------
 
