@@ -240,6 +240,7 @@ $server->sql(q(SELECT backup_schedule('odd', '@daily', retries => 0)));
 $server->sql(q(UPDATE backup_schedule_data SET content = NULL WHERE name = 'odd'));
 due('odd');
 runs_become('odd', 'schedule postgres failed 1', 'a schedule that lacks something fails');
+$server->wait_sql(q(SELECT running + waiting FROM backup_job WHERE name = 'odd'), 'which is over', 0);
 $server->sql(q(UPDATE backup_schedule_data SET kind = 'verify', content = NULL WHERE name = 'odd'));
 $server->sql(q(UPDATE backup_schedule_state_data SET slot_at = now() WHERE name = 'odd';
 	INSERT INTO backup_schedule_work_data (schedule, position, attempt) VALUES ('odd', 1, -100)));
