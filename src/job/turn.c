@@ -35,6 +35,7 @@ bk_turn_begin(BkTurn *turn, const BkRequest *request, const BkHost *host,
 	if (take(turn, &problem))
 		return true;
 	if (bk_error_is(&problem, BK_STATE_SKIPPED) ||
+		bk_error_is(&problem, BK_STATE_NOT_NOW) ||
 		bk_error_is(&problem, BK_STATE_CANCELED))
 	{
 		*err = problem;

@@ -19,8 +19,9 @@ typedef struct BkTurn
 
 /*
  * Take the slot that a request is for; one that is for none needs no turn. An
- * error (55S01) where another server has it. A repository that cannot be
- * written is none: the verb will say so, or does not need it.
+ * error where another server has it (55S01), or may have it (55S02). A
+ * repository that cannot be written is none: the verb will say so, or does not
+ * need it.
  */
 extern bool bk_turn_begin(BkTurn *turn, const BkRequest *request,
 						  const BkHost *host, BkError *err);

@@ -20,6 +20,7 @@
 #define LEASE_MAX_SIZE	(64 * 1024)
 #define LEASE_LOOK_MS	100
 #define LEASE_KEPT_S	(24 * 3600)
+#define LEASE_UNSURE_S	(20 * 60)	/* of one that may have gone with its machine */
 
 /* What a look at the leases finds. */
 typedef struct Look
@@ -27,6 +28,7 @@ typedef struct Look
 	BkRepository *repo;
 	const BkLeaseSlot *slot;
 	char		other[BK_KEY_SIZE]; /* the lowest of another place, or "" */
+	bool		unsure;			/* nobody knows whether that one lives */
 	char		hostname[BK_PLACE_NAME_SIZE];	/* where that is */
 	char		directory[BK_PLACE_PATH_SIZE];
 } Look;
@@ -106,14 +108,18 @@ lease_found(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 	BkJson	   *json = bk_repository_get_json(found->repo, key, LEASE_MAX_SIZE,
 											  BK_SEAL_INTACT, &ignored);
 	const BkJson *process = bk_json_get(json, "process");
+	bool		done = bk_json_bool(bk_json_get(json, "done"), false);
+	BkLife		life = bk_process_life(process);
+	bool		is_lost = life == BK_LIFE_DEAD ||
+		(life == BK_LIFE_UNKNOWN && bk_layout_lease_time(key) < bk_clock_now() - LEASE_UNSURE_S);
 
 	(void) stat;
 	(void) err;
 	if (json != NULL && found->other[0] == '\0' &&
 		strcmp(bk_json_string(bk_json_get(json, "place"), ""), found->slot->place->id) != 0 &&
-		(bk_json_bool(bk_json_get(json, "done"), false) ||
-		 bk_process_life(process) != BK_LIFE_DEAD))
+		(done || !is_lost))
 	{
+		found->unsure = !done && life == BK_LIFE_UNKNOWN;
 		snprintf(found->other, sizeof(found->other), "%s", key);
 		snprintf(found->hostname, sizeof(found->hostname), "%s",
 				 bk_json_string(bk_json_get(process, "hostname"), "?"));
@@ -198,7 +204,8 @@ step_back(const Look *found, BkError *err)
 	char		at[BK_CLOCK_TEXT_SIZE];
 
 	bk_clock_format(found->slot->at, at);
-	bk_error(err, BK_STATE_SKIPPED,
+	/* It may have died with its machine: then a later try will have the slot. */
+	bk_error(err, found->unsure ? BK_STATE_NOT_NOW : BK_STATE_SKIPPED,
 			 "another server of this cluster carries out schedule \"%s\" for %s",
 			 found->slot->schedule, at);
 	return bk_error_detail(err, "It is that with data directory \"%.1000s\" on host \"%s\" (\"%.500s\").",

@@ -26,8 +26,9 @@ typedef struct BkLeaseSlot
 
 /*
  * Take a slot for this place, and set the key (BK_KEY_SIZE bytes) of what was
- * written. Another place that has done it, or whose process lives as far as
- * anybody can tell, is an error (55S01). What is a day old and of no live
+ * written. Another place that has done it, or whose process lives, is an error
+ * (55S01). A process that nobody here can look at, and that has not said that it
+ * is done, is believed for 20 minutes (55S02). What is a day old and of no live
  * process is removed.
  */
 extern bool bk_lease_take(BkRepository *repo, const BkLeaseSlot *slot,

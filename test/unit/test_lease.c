@@ -216,7 +216,12 @@ the_dead_are_in_nobodys_way(void **state)
 	assert_true(exists(stage, dead));
 	put_lease(stage, "b", now, strange_process(), strange);
 	assert_false(take(stage, &primary, "b", SLOT, key, &err));
+	assert_reason(&err, BK_STATE_NOT_NOW, "another server of this cluster carries out");
 	assert_non_null(strstr(err.detail, "on host \"elsewhere\""));
+
+	/* A machine that was lost is not waited for until the next slot. */
+	put_lease(stage, "e", now - 21 * 60, strange_process(), strange);
+	assert_good(take(stage, &primary, "e", SLOT, key, &err), &err);
 
 	/* After a day they go, but not while they work. */
 	put_lease(stage, "c", now - 2 * 24 * 3600, strange_process(), old);
