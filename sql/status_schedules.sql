@@ -77,12 +77,31 @@ CREATE VIEW @extschema@.backup_status_schedules AS
              LIMIT 1)
         ) AS g ON true
         LEFT JOIN LATERAL (
-            SELECT r.run, r.state, r.requested_at
+            SELECT r.run, r.state, r.requested_at, r.slot_at
             FROM @extschema@.backup_run_data AS r
             WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state IN ('done', 'failed', 'canceled')
             ORDER BY r.requested_at DESC
             LIMIT 1
-        ) AS e ON true
+        ) AS l ON true
+        -- where a time has several runs, one that failed, and was not made up for
+        LEFT JOIN LATERAL (
+            SELECT r.run, r.state, r.requested_at
+            FROM @extschema@.backup_run_data AS r
+            WHERE r.schedule OPERATOR(pg_catalog.=) s.name AND r.verb OPERATOR(pg_catalog.=) s.verb AND r.state IN ('failed', 'canceled')
+                AND r.slot_at OPERATOR(pg_catalog.=) l.slot_at AND r.requested_at OPERATOR(pg_catalog.>=) l.slot_at
+                AND NOT EXISTS (
+                    SELECT FROM @extschema@.backup_run_data AS d
+                    WHERE d.schedule OPERATOR(pg_catalog.=) s.name AND d.verb OPERATOR(pg_catalog.=) s.verb AND d.state OPERATOR(pg_catalog.=) 'done'
+                        AND d.slot_at OPERATOR(pg_catalog.=) l.slot_at
+                        AND d.requested_at OPERATOR(pg_catalog.>=) l.slot_at
+                        AND CASE WHEN s.makes_backups THEN NOT d.database IS DISTINCT FROM r.database
+                            ELSE NOT d.backup_id IS DISTINCT FROM r.backup_id END)
+            ORDER BY r.requested_at DESC
+            LIMIT 1
+        ) AS b ON true
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(b.run, l.run) AS run, COALESCE(b.state, l.state) AS state, l.requested_at
+        ) AS e
         LEFT JOIN LATERAL (
             SELECT r.finished_at, r.message
             FROM @extschema@.backup_run_data AS r
