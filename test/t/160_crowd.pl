@@ -1,5 +1,6 @@
-# Twenty sessions at once make, verify, restore and delete the same backups:
-# nothing is lost, nothing is torn, and every refusal is a documented one.
+# Twenty sessions at once make, verify, pin, restore and delete the same backups,
+# and look for what has expired: nothing is lost, nothing is torn, and every
+# refusal is a documented one.
 use strict;
 use warnings;
 use FindBin;
@@ -38,7 +39,10 @@ sub calls
 			"SELECT 'verified $id ' || bool_and(ok) FROM backup_verify('$id', 'stored');",
 			"SELECT 'deleted $id' WHERE backup_delete('$id');",
 			"SELECT 'restored ' || backup_restore('$id', '$target');",
-			"SELECT 'synced ' || (backup_sync() >= 0);")[ rand 6 ];
+			"SELECT 'pinned ' || backup_pin('$id');",
+			"SELECT 'unpinned ' || backup_unpin('$id');",
+			"SELECT 'looked ' || (count(*) >= 0) FROM backup_expire();",
+			"SELECT 'synced ' || (backup_sync() >= 0);")[ rand 9 ];
 	}
 	return join("\n", '\set ON_ERROR_STOP 0', @calls, '');
 }
@@ -60,7 +64,7 @@ for my $session (@sessions)
 		if ($line =~ /^made (\S+)$/) { $made{$1}++; }
 		elsif ($line =~ /^deleted (\S+)$/) { $deleted{$1}++; }
 		elsif ($line =~ /^restored (\S+)$/) { $restored{$1}++; }
-		elsif ($line !~ /^(?:verified \S+|synced) true$/) { push @odd, $line; }
+		elsif ($line !~ /^(?:(?:verified \S+|synced|pinned|looked) true|unpinned (?:true|false))$/) { push @odd, $line; }
 	}
 	while ($err =~ /(?:ERROR|FATAL|PANIC):  (\w{5}): (.*)/g)
 	{

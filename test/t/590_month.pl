@@ -10,7 +10,6 @@ use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $begun = time();
 my $node = BackupExtClock->new('first', at => '2026-03-01T00:10:00Z');
 $node->init(allows_streaming => 1, extra => [ '--encoding=UTF8', '--locale=C', '--wal-segsize=1' ]);
 $node->append_conf('postgresql.conf', <<'END');
@@ -279,7 +278,6 @@ often|schedule|failed|3
 weekly|schedule|done|5
 END
 is(sql(q{SELECT bool_and(v.ok) FROM backup_list() AS l, LATERAL backup_verify(l.id) AS v}), 't', 'all that is kept is readable');
-diag sprintf('%d s', time() - $begun);
 $session->end;
 $standby->stop;
 done_testing();
