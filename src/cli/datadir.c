@@ -211,6 +211,12 @@ take_identity(Server *server, BkRequest *request, BkError *err)
 
 	if (!bk_control_identifier(server->data, cluster, err))
 		return false;
+	if (request->system_identifier != NULL && strcmp(request->system_identifier, cluster) != 0)
+	{
+		bk_error(err, BK_STATE_BAD_ARGUMENT, "the cluster in \"%s\" has system identifier %s, not %.60s",
+				 server->data, cluster, request->system_identifier);
+		return bk_error_hint(err, "For another cluster, give --repo and --key-file in place of -D.");
+	}
 	request->system_identifier = cluster;
 	request->data_directory = server->data;
 	server->data = NULL;

@@ -439,7 +439,9 @@ keep_anchor(const BkRetention *retention, const Group *group, uint32_t line)
 			continue;
 		if (candidate->finished_at > retention->now - retention->window)
 		{
-			keep(candidate, true, "within the recovery window of %s", words);
+			/* On any line means on each of them. */
+			if (line == 0)
+				keep(candidate, true, "within the recovery window of %s", words);
 			continue;
 		}
 		if (!candidate->anchor)

@@ -241,6 +241,18 @@ $node->set('backup_ext.recovery_window', '-1');
 like($node->program_ok([ 'expire', '-D', $node->data_dir, '--dry-run' ], 'the program reads the settings'),
 	qr/^keep +\Q$id\E: newest \(last 1 of 1\); younger than 30 days/m, 'of the server');
 
+# --- the cluster before an upgrade --------------------------------------------------
+
+my $former = '7000000000000000000';
+$node->write_json("cluster/$former.json", { %{ $node->read_json("cluster/$cluster.json") }, system_identifier => $former });
+my @former = map { aged($id, $_, system_identifier => $former) } 100, 200, 300;
+$node->safe_psql('postgres', 'SELECT count(*) FROM backup_expire()');
+is(scalar(grep { -e "$repo/manifest/$_.json" } @former), 3, 'backups of the cluster before an upgrade are none of the new one');
+my (undef, undef, $other) = $node->program('expire', '--keep-last', 1, '--system-identifier', $former, '-D', $node->data_dir);
+like($other, qr/has system identifier $cluster, not $former/, 'a data directory is of one cluster only');
+$node->program_ok([ 'expire', '--keep-last', 1, '--grace', 0, '--system-identifier', $former ], 'they expire by name');
+is(join(' ', grep { -e "$repo/backup/$_" } @former), $former[0], 'and go');
+
 # --- arguments ------------------------------------------------------------------------
 
 $node->sql_fails('SELECT backup_expire(NULL)', '22004', '"dry_run" must not be null', 'NULL');
