@@ -8,12 +8,14 @@
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "server/call.h"
+#include "server/message.h"
 #include "server/request.h"
 #include "server/schedule_part.h"
 #include "server/statement.h"
@@ -44,7 +46,7 @@ static char *bk_part_run_state(int64 run);
 static bool bk_part_is_pattern(const char *text);
 static char *bk_part_like(const char *pattern);
 static void bk_part_expand_by(BkSchedule *schedule, const char *statement,
-							  const char *first, const char *second);
+							  const char *first, const char *second, BkTask *task);
 static void bk_part_add(BkSchedule *schedule, const char *database, const char *backup_id);
 static bool bk_part_begin(BkSchedule *schedule, BkWorkPart *part, TimestampTz now, BkTask *task);
 static bool bk_part_ask(const BkSchedule *schedule, const BkWorkPart *part, BkRun *run);
@@ -54,6 +56,8 @@ static void bk_part_note(const BkSchedule *schedule, BkRun *run,
 						 const BkOutcome *outcome, BkTask *task);
 static void bk_part_note_database(const BkSchedule *schedule, const char *database,
 								  BkTask *task);
+static void bk_part_note_name(const BkSchedule *schedule, const char *database,
+							  BkTask *task);
 
 void
 bk_part_settle(BkSchedule *schedule, TimestampTz now)
@@ -183,10 +187,10 @@ bk_part_expand(BkSchedule *schedule, BkTask *task)
 
 	if (strcmp(schedule->kind, "verify") == 0)
 		bk_part_expand_by(schedule, bk_sql_newest, bk_schedule_cluster(),
-						  bk_part_like(schedule->database));
+						  bk_part_like(schedule->database), task);
 	else if (is_logical && bk_part_is_pattern(schedule->database))
 		bk_part_expand_by(schedule, bk_sql_databases, schedule->name,
-						  bk_part_like(schedule->database));
+						  bk_part_like(schedule->database), task);
 	else
 		bk_part_add(schedule, !is_logical ? NULL :
 					schedule->database != NULL ? schedule->database :
@@ -202,7 +206,7 @@ bk_part_expand(BkSchedule *schedule, BkTask *task)
 
 static void
 bk_part_expand_by(BkSchedule *schedule, const char *statement,
-				  const char *first, const char *second)
+				  const char *first, const char *second, BkTask *task)
 {
 	BkValues	values = {0};
 	SPITupleTable *rows;
@@ -215,8 +219,15 @@ bk_part_expand_by(BkSchedule *schedule, const char *statement,
 	rows = SPI_tuptable;
 	count = SPI_processed;
 	for (i = 0; i < count; i++)
-		bk_part_add(schedule, SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
-					SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
+	{
+		char	   *database = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+
+		/* a name is in the encoding of the database in which it was given */
+		if (database == NULL || pg_verifymbstr(database, strlen(database), true))
+			bk_part_add(schedule, database, SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
+		else
+			bk_part_note_name(schedule, database, task);
+	}
 }
 
 static void
@@ -385,6 +396,22 @@ bk_part_note_database(const BkSchedule *schedule, const char *database, BkTask *
 					"database \"%s\" does not exist", database);
 	bk_outcome_hint(&outcome, "Say what schedule \"%s\" is for, or take it away with backup_unschedule().",
 					schedule->name);
+	bk_part_note(schedule, run, &outcome, task);
+}
+
+static void
+bk_part_note_name(const BkSchedule *schedule, const char *database, BkTask *task)
+{
+	BkRun	   *run = bk_part_run(schedule, schedule->slot_at, task);
+	char	   *name = bk_message_repair(database);
+	BkOutcome	outcome;
+
+	bk_text_copy(run->kind, sizeof(run->kind), schedule->kind);
+	bk_text_copy(run->database, sizeof(run->database), name);
+	bk_outcome_fail(&outcome, ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+					"the name of database \"%s\" is not valid in the encoding of the home database",
+					name);
+	bk_outcome_hint(&outcome, "Rename it, from a database of the encoding in which the name was given.");
 	bk_part_note(schedule, run, &outcome, task);
 }
 

@@ -249,6 +249,17 @@ runs_become('odd', 'schedule postgres failed 1, schedule failed -100', 'so does 
 $server->sql(q(SELECT backup_unschedule('odd')));
 is($server->start_time, $started, 'and the server goes on');
 
+# A name that the home database cannot even read is a failure of its own.
+$server->sql(q(CREATE DATABASE latin ENCODING latin1 TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'));
+$server->sql(q(SELECT 'CREATE DATABASE "latin' || chr(252) || '"' \gexec), 'latin');
+$server->sql(q(SELECT backup_schedule('latin', '@daily', database => 'latin*', content => 'schema')));
+due('latin');
+runs_become('latin', 'schedule latin? failed 1, schedule latin done 1', 'others are done where one has a name that is not valid');
+is($server->sql(q(SELECT DISTINCT sqlstate || ' ' || message FROM backup_run WHERE schedule = 'latin' AND state = 'failed')),
+	'22021 the name of database "latin?" is not valid in the encoding of the home database', 'which is said');
+$server->sql(q(SELECT backup_unschedule('latin')));
+$server->sql(q(SELECT 'DROP DATABASE "latin' || chr(252) || '"' \gexec), 'latin');
+
 # --- who looks after them -----------------------------------------------------------
 
 $server->fails(q(BEGIN; SELECT backup_schedule('x', '@daily'); PREPARE TRANSACTION 'x'), '0A000', qr/cannot PREPARE/,
