@@ -361,8 +361,8 @@ show(BkExpiry *expiry)
 		if (!candidate->keep && entry->listed)
 			action = BK_ACTION_EXPIRE;
 		else if (!candidate->keep)
-			action = is_over(expiry, i) ? BK_ACTION_DELETE : BK_ACTION_GRACE;
-		candidate->gone = !candidate->keep &&
+			action = is_over(expiry, i) && !entry->stuck ? BK_ACTION_DELETE : BK_ACTION_GRACE;
+		candidate->gone = !candidate->keep && !entry->stuck &&
 			(entry->listed ? expiry->grace == 0 : is_over(expiry, i));
 		bk_expiry_report(expiry, i, action, candidate->reason);
 	}

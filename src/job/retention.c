@@ -194,7 +194,7 @@ stays(const BkRetention *retention, BkCandidate *candidate)
 	else if (candidate->broken)
 	{
 		snprintf(candidate->reason, sizeof(candidate->reason),
-				 "it has expired, and cannot be brought back");
+				 "it has expired, and counts no more");
 		return true;
 	}
 	else if ((candidate->policy = bk_retention_policy(retention, candidate->schedule)) == NULL)

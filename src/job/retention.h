@@ -55,7 +55,7 @@ typedef struct BkCandidate
 	int64_t		pinned_until;	/* 0: it is not pinned */
 	bool		in_use;			/* a live run reads it */
 	bool		gone;			/* it holds no WAL any more */
-	bool		broken;			/* off the list, and cannot come back: it counts for nothing */
+	bool		broken;			/* off the list, and does not come back: it counts for nothing */
 	uint32_t	timeline;		/* of a base backup; else 0 */
 	uint64_t	start_lsn;
 	uint64_t	stop_lsn;

@@ -32,6 +32,7 @@ static bool read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished,
 						BkError *err);
 static bool is_its_own_fault(const BkError *err);
 static uint32_t segment_size(BkSurvey *survey);
+static void leave_scheduled(BkSurvey *survey, const BkRetention *retention);
 static bool find_broken(BkSurvey *survey, bool *found, BkError *err);
 static void fill(BkCandidate *candidate, const BkSurveyed *entry);
 static bool mark_run(void *arg, const BkIntentRun *run, BkError *err);
@@ -79,6 +80,7 @@ bk_survey_decide(BkSurvey *survey, BkRetention *retention, BkError *err)
 		if (!find_local(survey, retention, &retention->policies[i], err))
 			return false;
 	}
+	leave_scheduled(survey, retention);
 	do
 	{
 		if (!bk_retention_decide(retention, survey->candidates, survey->count, err) ||
@@ -328,6 +330,19 @@ segment_size(BkSurvey *survey)
 		size = manifest->physical.wal_segment_size;
 	}
 	return size;
+}
+
+/* Who does not know the schedules cannot tell whether theirs should come back. */
+static void
+leave_scheduled(BkSurvey *survey, const BkRetention *retention)
+{
+	for (size_t i = 0; i < survey->count; i++)
+	{
+		BkCandidate *candidate = &survey->candidates[i];
+
+		if (retention->unscheduled && candidate->schedule != NULL && !survey->list[i].listed)
+			survey->list[i].stuck = candidate->broken = true;
+	}
 }
 
 /*

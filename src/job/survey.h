@@ -23,7 +23,7 @@ typedef struct BkSurveyed
 	bool		listed;			/* else it has expired, and has a tombstone */
 	bool		buried;			/* it has a tombstone */
 	bool		whole;			/* not listed, but all of it is there */
-	bool		stuck;			/* it could not be brought back, and stays as it is */
+	bool		stuck;			/* nothing is done with it: it stays off the list, as it is */
 } BkSurveyed;
 
 typedef struct BkSurvey

@@ -117,7 +117,7 @@ is(expired(), '', 'and tombstones');
 my $half = aged($id, 0.01);
 rename "$repo/manifest/$half.json", "$repo/expired/$half.json" or die $!;
 File::Path::remove_tree("$repo/backup/$half");
-like(expire('with one that is not whole', '--keep-last', 3, '--grace', 0), qr/^delete +\Q$half\E: it has expired, and cannot be brought back$/m,
+like(expire('with one that is not whole', '--keep-last', 3, '--grace', 0), qr/^delete +\Q$half\E: it has expired, and counts no more$/m,
 	'it goes');
 is(there(), join(' ', sort $id, @days[ 0 .. 2 ]), 'and no other goes in its place');
 
@@ -240,6 +240,13 @@ $node->set('backup_ext.keep_within', '30d');
 $node->set('backup_ext.recovery_window', '-1');
 like($node->program_ok([ 'expire', '-D', $node->data_dir, '--dry-run' ], 'the program reads the settings'),
 	qr/^keep +\Q$id\E: newest \(last 1 of 1\); younger than 30 days/m, 'of the server');
+
+$node->safe_psql('postgres', 'SELECT count(*) FROM backup_expire()');
+like(expired(), qr/$nightly[2]/, 'it expires');
+like(expire('the program again', '--keep-last', 1), qr/^grace +\Q$nightly[2]\E: it has expired, and counts no more$/m, 'without knowing schedules');
+like(expired(), qr/$nightly[2]/, 'brings none of theirs back');
+expire('and again', '--keep-last', 1, '--grace', 0);
+ok(-e "$repo/backup/$nightly[2]", 'nor deletes it');
 
 # --- the cluster before an upgrade --------------------------------------------------
 

@@ -192,7 +192,7 @@ what_is_broken_counts_for_nothing(void **state)
 	c[0].pinned_until = BK_PIN_FOREVER;
 	decide(&retention, c, 2);
 	assert_true(!c[0].keep && c[1].keep);
-	assert_string_equal(c[0].reason, "it has expired, and cannot be brought back");
+	assert_string_equal(c[0].reason, "it has expired, and counts no more");
 
 	/* A base backup on its way out is not a good one that is kept. */
 	c[0].kind = c[1].kind = "base";
