@@ -84,11 +84,15 @@ static const char bk_sql_settle_failed[] =
 " ON CONFLICT (channel) DO UPDATE SET failed_at = excluded.failed_at, failure = excluded.failure,"
 " failing_since = COALESCE(s.failing_since, excluded.failing_since)";
 
-/* What nobody has to know any more, or can. */
+/* What nobody has to know any more, or can. Trouble that lasts is then not told. */
 static const char bk_sql_give_up[] =
-"DELETE FROM %s.backup_notice_data AS n"
+"WITH g AS (DELETE FROM %s.backup_notice_data AS n"
 " WHERE n.run IS NULL AND (n.created_at < $1 - '1 day'::interval"
-" OR NOT EXISTS (SELECT" BK_OWN_CHANNELS " AND c.name = n.channel))";
+" OR NOT EXISTS (SELECT" BK_OWN_CHANNELS " AND c.name = n.channel))"
+" RETURNING n.channel, n.created_at),"
+" t AS (DELETE FROM %s.backup_told_data AS t USING g"
+" WHERE t.channel = g.channel AND t.told_at = g.created_at)"
+" SELECT FROM g";
 
 /*
  * The changes since each channel was last told. A state that has become

@@ -221,6 +221,14 @@ is($server->sql(q(SELECT count(*) FROM backup_told_data WHERE channel = 'hook'))
 wait_for(sub { my %what = map { $_->{labels}{what} => 1 } map { @{ $_->{body} } } $alerts->taken; return keys %what == 60 },
 	'who sets alerts gets each of them, in several messages');
 $server->sql(q(SELECT backup_channel_drop('alerts')));
+$server->sql(q(SELECT backup_channel('dead', 'webhook', 'http://127.0.0.1:1/', hold => '0', remind => '0')));
+$server->wait_sql(q(SELECT waiting = 1 AND failing_since IS NOT NULL FROM backup_channel_list WHERE name = 'dead'), 'nobody is there', 't');
+$server->sql(q(UPDATE backup_notice_data SET created_at = created_at - interval '2 days' WHERE channel = 'dead';
+	UPDATE backup_told_data SET told_at = told_at - interval '2 days' WHERE channel = 'dead'));
+look();
+$server->wait_sql(q(SELECT (SELECT count(*) FROM backup_notice_data WHERE channel = 'dead' AND created_at > now() - interval '1 hour'),
+	(SELECT count(*) FROM backup_told_data WHERE channel = 'dead' AND told_at > now() - interval '1 hour')), 'what was given up does not count as told', '1|60');
+$server->sql(q(SELECT backup_channel_drop('dead')));
 $server->sql(q(DELETE FROM backup_catalogue_data WHERE id LIKE '%-aaaa'));
 look();
 is(($hook->wait_taken(9))[8]{body}{changes}[0]{event}, 'recovery', 'what is not there any more is well');
