@@ -30,6 +30,11 @@ static BkSurveyed *add(BkSurvey *survey, const char *id, BkError *err);
 static BkSurveyed *find(BkSurvey *survey, const char *id);
 static bool read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished,
 						BkError *err);
+static bool read_notes(BkSurvey *survey, BkError *err);
+static bool read_verdict(BkSurvey *survey, BkSurveyed *entry, bool *vanished,
+						 BkError *err);
+static bool excuse(BkSurvey *survey, BkSurveyed *entry, bool *vanished,
+				   BkError *err);
 static bool is_its_own_fault(const BkError *err);
 static uint32_t segment_size(BkSurvey *survey);
 static void leave_scheduled(BkSurvey *survey, const BkRetention *retention);
@@ -50,15 +55,10 @@ bk_survey_read(BkSurvey *survey, BkRepository *repo, const char *cluster,
 	/* A backup that ends now is seen among the runs, or on the list. */
 	if (!bk_intent_walk(repo, own, need_run, &runs, err))
 		return false;
-	/* One listing of all notes, and not one for each backup. */
-	if (!bk_storage_list(repo->storage, BK_LAYOUT_NOTES, add_noted, survey, err))
-		return false;
-	/* An id may begin with another one, and then its keys come first. */
-	if (survey->noted_count > 0)
-		qsort(survey->noted, survey->noted_count, sizeof(*survey->noted), compare_ids);
 	/* One that is brought back now is seen in its tombstone, or on the list. */
 	if (!bk_tombstone_walk(repo, add_expired, survey, err) ||
-		!bk_repository_walk(repo, add_listed, survey, err))
+		!bk_repository_walk(repo, add_listed, survey, err) ||
+		!read_notes(survey, err))
 		return false;
 	survey->candidates = calloc(survey->count + 1, sizeof(BkCandidate));
 	if (survey->candidates == NULL)
@@ -148,7 +148,7 @@ add_noted(void *arg, const char *key, const BkObjectStat *stat, BkError *err)
 	return true;
 }
 
-/* A note that is written later is seen before its backup is taken off the list. */
+/* A pin that is written later is seen before its backup is taken off the list. */
 static bool
 is_noted(const BkSurvey *survey, const char *id)
 {
@@ -198,9 +198,7 @@ add_expired(void *arg, const char *id, BkError *err)
 	if (!read_backup(survey, entry, &vanished, err))
 		return false;
 	survey->count -= vanished;
-	/* Notes go last but one: who has none is being deleted, or has lost it. */
-	return vanished || entry->verdict.expired_at != 0 ||
-		bk_tombstone_written(survey->repo, id, &entry->verdict.expired_at, err);
+	return true;
 }
 
 static BkSurveyed *
@@ -238,26 +236,68 @@ find(BkSurvey *survey, const char *id)
 	return NULL;
 }
 
-/* One that was deleted since it was listed has vanished. */
 static bool
 read_backup(BkSurvey *survey, BkSurveyed *entry, bool *vanished, BkError *err)
 {
-	BkManifest *manifest;
+	if (!bk_go_on(survey->host, err))
+		return false;
+	entry->manifest = entry->listed ? bk_repository_manifest(survey->repo, entry->id, err)
+		: bk_tombstone_manifest(survey->repo, entry->id, err);
+	return entry->manifest != NULL || excuse(survey, entry, vanished, err);
+}
+
+/*
+ * One listing of all notes, and not one for each backup; and after that of the
+ * backups, since the note that one is bad comes before its manifest.
+ */
+static bool
+read_notes(BkSurvey *survey, BkError *err)
+{
+	if (!bk_storage_list(survey->repo->storage, BK_LAYOUT_NOTES, add_noted, survey, err))
+		return false;
+	/* An id may begin with another one, and then its keys come first. */
+	if (survey->noted_count > 0)
+		qsort(survey->noted, survey->noted_count, sizeof(*survey->noted), compare_ids);
+	for (size_t i = 0; i < survey->count; i++)
+	{
+		BkSurveyed *entry = &survey->list[i];
+		bool		vanished = false;
+
+		if (!read_verdict(survey, entry, &vanished, err))
+			return false;
+		if (vanished)
+			survey->list[i--] = survey->list[--survey->count];
+	}
+	return true;
+}
+
+static bool
+read_verdict(BkSurvey *survey, BkSurveyed *entry, bool *vanished, BkError *err)
+{
+	if (!bk_go_on(survey->host, err))
+		return false;
+	if (entry->manifest != NULL && is_noted(survey, entry->id) &&
+		!bk_note_read(survey->repo, entry->id, &entry->verdict, err))
+	{
+		bk_manifest_free(entry->manifest);
+		entry->manifest = NULL;
+		return excuse(survey, entry, vanished, err);
+	}
+	/* Notes go last but one: who has none is being deleted, or has lost it. */
+	return entry->listed || entry->verdict.expired_at != 0 ||
+		bk_tombstone_written(survey->repo, entry->id, &entry->verdict.expired_at, err);
+}
+
+/*
+ * Is it no reason to give up that it cannot be read? One that was deleted since it
+ * was listed has vanished.
+ */
+static bool
+excuse(BkSurvey *survey, BkSurveyed *entry, bool *vanished, BkError *err)
+{
 	BkError		problem;
 	bool		there;
 
-	if (!bk_go_on(survey->host, err))
-		return false;
-	manifest = entry->listed ? bk_repository_manifest(survey->repo, entry->id, err)
-		: bk_tombstone_manifest(survey->repo, entry->id, err);
-	if (manifest != NULL &&
-		(!is_noted(survey, entry->id) ||
-		 bk_note_read(survey->repo, entry->id, &entry->verdict, err)))
-	{
-		entry->manifest = manifest;
-		return true;
-	}
-	bk_manifest_free(manifest);
 	*vanished = bk_error_is(err, BK_STATE_NO_OBJECT);
 	/* Its notes go after it has left the list. */
 	if (bk_error_is(err, BK_STATE_MISSING_FILE) &&

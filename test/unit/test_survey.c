@@ -6,11 +6,13 @@
 
 #include "job/survey.h"
 #include "repo/layout.h"
+#include "repo/note.h"
 
 #define CLUSTER	"7440958112339017623"
 #define OLDER	"20260101T000000Z-base-aaaa"
 #define NEWER	"20260102T000000Z-base-bbbb"
 #define TEXT	"{}"
+#define VECTOR	"20261121T100610Z-app-lgf8"
 
 typedef struct Stage
 {
@@ -123,12 +125,49 @@ sees_a_backup_that_comes_back_meanwhile(void **state)
 	bk_survey_free(&survey);
 }
 
+/* A backup with damaged pages is listed while the survey goes on. */
+static bool
+find_damage(void *ctx)
+{
+	Stage	   *stage = ctx;
+	BkError		err;
+
+	if (!stage->moved)
+		assert_good(bk_note_verdict(stage->repo, VECTOR, "readable", "2 pages", &err), &err);
+	stage->moved = true;
+	return false;
+}
+
+static void
+sees_what_is_noted_before_a_backup_is_listed(void **state)
+{
+	Stage	   *stage = *state;
+	BkHost		host = {.stop = find_damage, .ctx = stage};
+	FILE	   *file = fopen("test/vectors/manifest/good.json", "r");
+	char		text[16 * 1024];
+	char		key[BK_KEY_SIZE];
+	size_t		length;
+	BkSurvey	survey;
+	BkError		err;
+
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	bk_layout_manifest(key, VECTOR);
+	assert_good(bk_storage_store(stage->repo->storage, key, text, length, false, &err), &err);
+	assert_good(bk_survey_read(&survey, stage->repo, CLUSTER, NULL, &host, &err), &err);
+	assert_int_equal(survey.count, 1);
+	assert_int_equal(survey.candidates[0].health, BK_HEALTH_BAD);
+	bk_survey_free(&survey);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sees_a_backup_that_ends_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sees_a_backup_that_comes_back_meanwhile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(sees_what_is_noted_before_a_backup_is_listed, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
