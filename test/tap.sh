@@ -9,8 +9,11 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# The long ones have high numbers: where several run at a time, none of them
+# shall be the last.
 if [ $# -eq 0 ]; then
-	set -- test/t/*.pl
+	# shellcheck disable=SC2046
+	set -- $(ls -r test/t/*.pl)
 fi
 if [ ! -e "$1" ]; then
 	echo "there are no TAP tests"
@@ -20,7 +23,7 @@ fi
 # 15 reads TESTDIR, newer ones TESTLOGDIR and TESTDATADIR.
 PATH="$bindir:$PATH" PGPORT=65432 PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 	TESTDIR="$work" TESTLOGDIR="$work/tmp_check/log" TESTDATADIR="$work/tmp_check" \
-	prove -v -j "${TAP_JOBS:-1}" -I "$pgxs/src/test/perl" -I test/perl "$@"
+	prove -v --timer -j "${TAP_JOBS:-1}" -I "$pgxs/src/test/perl" -I test/perl "$@"
 status=$?
 if [ $status -ne 0 ]; then
 	for log in "$work"/tmp_check/log/*.log; do
