@@ -285,13 +285,13 @@ bk_ready_is_own_exclusive(const LockInstanceData *lock)
 }
 
 /*
- * The launcher, the recorder and each run need a place. Parallel queries may
- * take the others for a moment; a run waits for that.
+ * The launcher, the recorder or keeper, and each run need a place. Parallel
+ * queries may take the others for a moment; a run waits for that.
  */
 static bool
 bk_ready_workers(BkOutcome *problem)
 {
-	int			needed = bk_setting_max_runs + 2;
+	int			needed = bk_setting_max_runs + BK_TELLING_RUNS + 2;
 
 	if (max_worker_processes >= needed)
 		return true;
