@@ -407,3 +407,14 @@ bk_common_report_check(const BkHost *host, const char *name, bool ok,
 	host->record(host->ctx, "check", record);
 	bk_json_free(record);
 }
+
+void
+bk_common_ask_reader(BkReader *reader, const BkHost *host, BkError *err)
+{
+	uint64_t	total;
+	BkError		damage;
+
+	if (reader != NULL && bk_error_is(err, BK_STATE_CORRUPT) &&
+		!bk_drain(reader, host, &total, &damage))
+		*err = damage;
+}

@@ -6,6 +6,7 @@
 #define BK_JOB_COMMON_H
 
 #include "core/control.h"
+#include "core/stream.h"
 #include "job/request.h"
 #include "repo/fallback.h"
 #include "repo/intent.h"
@@ -142,5 +143,13 @@ extern void bk_common_report_mark(const BkRepository *repo, const BkMark *mark,
 extern void bk_common_report_check(const BkHost *host, const char *name,
 								   bool ok, const char *detail,
 								   const char *hint);
+
+/*
+ * What was read made no sense: damaged bytes may look like anything else, and
+ * their reader knows it at the end. If it does, its error takes the place of
+ * one that says "corrupt" (XX001). The reader may be NULL.
+ */
+extern void bk_common_ask_reader(BkReader *reader, const BkHost *host,
+								 BkError *err);
 
 #endif

@@ -57,7 +57,6 @@ static bool check_target(Restore *r, BkError *err);
 static bool read_properties(Restore *r, BkError *err);
 static bool create_scratch(Restore *r, BkError *err);
 static bool load_archive(Restore *r, BkError *err);
-static void ask_reader(const Restore *r, BkReader *reader, BkError *err);
 static void blame(Restore *r, BkError *err);
 static bool count_rows(Restore *r, BkError *err);
 static bool take_name(Restore *r, BkError *err);
@@ -255,25 +254,14 @@ load_archive(Restore *r, BkError *err)
 		(r->load = bk_load_open(&spec, err)) != NULL &&
 		(archive = bk_archive_read(reader, forward, r, err)) != NULL &&
 		bk_finish(r->load, err);
-	if (!ok && reader != NULL && bk_error_is(err, BK_STATE_CORRUPT))
-		ask_reader(r, reader, err);
+	if (!ok)
+		bk_common_ask_reader(reader, r->host, err);
 	bk_archive_free(archive);
 	bk_writer_close(r->load);
 	bk_reader_close(reader);
 	if (!ok)
 		blame(r, err);
 	return ok;
-}
-
-/* Damaged bytes may look like anything else. Their reader knows, at the end. */
-static void
-ask_reader(const Restore *r, BkReader *reader, BkError *err)
-{
-	uint64_t	total;
-	BkError		damage;
-
-	if (!bk_drain(reader, r->host, &total, &damage))
-		*err = damage;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/common.h"
 #include "job/contents.h"
 #include "job/judge.h"
 #include "job/verbs.h"
@@ -183,6 +184,8 @@ read_archive(Verify *v, const char *stream, char *detail, size_t size,
 	v->done = 0;
 	ok = reader != NULL && open_lister(v, err) &&
 		(archive = bk_archive_read(reader, forward, v, err)) != NULL;
+	if (!ok)
+		bk_common_ask_reader(reader, v->judge.host, err);
 	/* If pg_restore alone fails, that is no verdict on the backup. */
 	if (ok && v->lister != NULL)
 		ok = bk_finish(v->lister, err);
@@ -214,6 +217,8 @@ compare_contents(Verify *v, const BkArchive *archive, BkError *err)
 
 	ok = reader != NULL &&
 		bk_contents_read(reader, NULL, compare_line, &compare, err);
+	if (!ok)
+		bk_common_ask_reader(reader, v->judge.host, err);
 	bk_reader_close(reader);
 	if (ok && compare.next != archive->data_count)
 		ok = bk_error(err, BK_STATE_CORRUPT, "the contents name fewer tables than the archive has");
