@@ -200,6 +200,8 @@ sub writes
 sub refused_copy
 {
 	my ($copy, $name) = @_;
+	# The original may still be at its own files, such as that of a pg_basebackup.
+	BackupExtFaults::wait_for(sub { my @waiting = glob($node->data_dir . '/pg_wal/archive_status/*.ready'); return !@waiting; }, 'the original has archived all');
 	my $before = BackupExtFaults::tree($repository);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
